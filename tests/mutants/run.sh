@@ -1,0 +1,57 @@
+#!/bin/sh
+# Every defence has a patch here that takes it away. Applies each in turn to a copy of the tree, builds the test that
+# its first line names ("# test: test_lct") and demands that it turns red: it must build, and it must fail.
+# Usage: run.sh [PATCH...]   default: all
+set -eu
+cd "$(dirname "$0")/../.."
+[ $# -gt 0 ] || set -- tests/mutants/*.patch
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+trap 'exit 1' INT TERM
+git ls-files -c -o --exclude-standard | tar -cf - -T - | tar -xf - -C "$copy"
+killed=0
+survived=0
+built=""
+for patch in "$@"; do
+	[ -e "$patch" ] || continue
+	name=$(basename "$patch" .patch)
+	test=$(sed -n 's/^# test: *//p' "$patch" | head -n 1)
+	path=$(realpath "$patch")
+	if [ -z "$test" ]; then
+		echo "FAIL $name: its first line names no test"
+		survived=$((survived + 1))
+		continue
+	fi
+	# The unharmed test must be green, or the mutant proves nothing.
+	case " $built " in
+	*" $test "*) ;;
+	*)
+		if ! (cd "$copy" && make -s "build/tests/unit/$test" && timeout 300 "build/tests/unit/$test") >"$copy/log" 2>&1; then
+			echo "FAIL $name: $test is red without the mutant"
+			tail -n 5 "$copy/log"
+			survived=$((survived + 1))
+			continue
+		fi
+		built="$built $test"
+		;;
+	esac
+	if ! patch -s -p1 -d "$copy" <"$path" >"$copy/log" 2>&1; then
+		echo "FAIL $name: the patch does not apply"
+		survived=$((survived + 1))
+		continue
+	fi
+	if ! (cd "$copy" && make -s WERROR= "build/tests/unit/$test") >"$copy/log" 2>&1; then
+		echo "FAIL $name: does not build"
+		tail -n 5 "$copy/log"
+		survived=$((survived + 1))
+	elif (cd "$copy" && timeout 300 "build/tests/unit/$test") >"$copy/log" 2>&1; then
+		echo "FAIL $name: $test stays green without this defence"
+		survived=$((survived + 1))
+	else
+		echo "ok   $name: $test turns red"
+		killed=$((killed + 1))
+	fi
+	(cd "$copy" && patch -s -R -p1 -d "$copy" <"$path")
+done
+echo "$killed passed, $survived failed"
+[ $survived -eq 0 ]
