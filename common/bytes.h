@@ -48,6 +48,27 @@ void bytes_write(struct bytes_writer *, const void *, size_t len);
 /* Room for `len` bytes to be filled in by the caller, or NULL with the error set. */
 uint8_t *bytes_write_reserve(struct bytes_writer *, size_t len);
 
+/* Network-order fields at fixed offsets in a buffer whose size the caller has checked. */
+static inline uint16_t bytes_get_be16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+static inline uint32_t bytes_get_be32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+static inline uint64_t bytes_get_be64(const uint8_t *p)
+{
+	return (uint64_t)bytes_get_be32(p) << 32 | bytes_get_be32(p + 4);
+}
+static inline void bytes_put_be32(uint8_t *p, uint32_t value)
+{
+	p[0] = (uint8_t)(value >> 24);
+	p[1] = (uint8_t)(value >> 16);
+	p[2] = (uint8_t)(value >> 8);
+	p[3] = (uint8_t)value;
+}
+
 /* Little-endian fields of records on disk: fixed offsets in a buffer whose size the caller has checked. */
 uint16_t bytes_get_le16(const uint8_t *);
 uint32_t bytes_get_le32(const uint8_t *);
