@@ -94,7 +94,9 @@ void bytes_writer_init(struct bytes_writer *w, void *data, size_t cap)
 uint8_t *bytes_write_reserve(struct bytes_writer *w, size_t len)
 {
 	uint8_t *at;
-	if (w->error || len > w->cap - w->len) {
+	if (w->error)
+		return NULL;
+	if (len > w->cap - w->len) {
 		w->error = CAROUSEL_E_LIMIT;
 		return NULL;
 	}

@@ -33,7 +33,7 @@ void bytes_reader_fail(struct bytes_reader *, int error);
 struct bytes_writer {
 	uint8_t *data; /* borrowed */
 	size_t cap, len;
-	int error; /* 0 or CAROUSEL_E_LIMIT */
+	int error; /* 0, CAROUSEL_E_LIMIT, or what the owner of the writer put there */
 };
 
 void bytes_writer_init(struct bytes_writer *, void *data, size_t cap);
