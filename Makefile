@@ -129,7 +129,7 @@ $(BENCH_BIN): %: %.o $(LIB_TEST) $(LIBS)
 -include $(patsubst %.c,$(BUILD)/%.d,$(SRC_ALL))
 
 # ---- the receiver library: public symbols only -------------------------------------------------
-RX_OBJECTS := $(call objects,$(SRC_COMMON) $(SRC_FEC) $(SRC_POLICY) $(SRC_RX))
+RX_OBJECTS := $(call objects,$(filter-out common/config.c,$(SRC_COMMON)) $(SRC_FEC) $(SRC_POLICY) $(SRC_RX))
 RX_STATIC  := $(BUILD)/lib/libcarousel-rx.a
 RX_SONAME  := libcarousel-rx.so.0
 RX_SHARED  := $(BUILD)/lib/libcarousel-rx.so.$(VERSION)
