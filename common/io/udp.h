@@ -38,7 +38,8 @@ struct udp_sender {
 	int last_errno; /* of the latest loss or error, 0 when there was none */
 };
 
-/* Errors: ADDRESS (destination, interface), ARGUMENT (ttl), PERMISSION, IO. On failure there is nothing to close. */
+/* Errors: ADDRESS (destination, interface), ARGUMENT (ttl above 255; 0 with a unicast address that is not this host's
+ * loopback), PERMISSION, IO. On failure there is nothing to close. */
 int udp_sender_open(struct udp_sender *, const struct udp_sender_config *);
 void udp_sender_close(struct udp_sender *);
 
