@@ -17,7 +17,7 @@ struct loop_timer;
 
 /* Errors: MEMORY, IO. */
 int loop_new(struct loop **);
-/* Runs until loop_stop(), or until nothing is left that could happen. Jobs under way are waited for and their
+/* Runs until loop_stop(), or until no watch, timer or job is left. Jobs under way are waited for and their
  * done functions called before it returns. 0 or IO. */
 int loop_run(struct loop *);
 /* From any callback: loop_run() returns after it. */
