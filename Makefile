@@ -223,6 +223,30 @@ check-e2e: all $(TOOLS)
 check-mutants:
 	@tests/mutants/run.sh
 
+check-interop: $(TOOLS)
+	@failed=0; for t in $(sort $(wildcard tests/interop/*.sh)); do \
+		log=$(BUILD)/$$(basename $$t .sh).log; status=0; BUILD=$(BUILD) timeout 240 $$t >$$log 2>&1 || status=$$?; \
+		case $$status in 0) echo "ok   $$t: $$(tail -n 1 $$log)" ;; 77) echo "skip $$t: $$(tail -n 1 $$log)" ;; \
+		*) echo "FAIL $$t (exit $$status)"; tail -n 40 $$log; failed=1 ;; esac; done; exit $$failed
+
+# ---- fuzzing ---------------------------------------------------------------------------------
+# `fuzz` searches for FUZZ_SECONDS a fuzzer with libFuzzer (clang); `fuzz-regress` replays tests/fuzz/corpus with a plain main.
+FUZZ_SECONDS ?= 30
+FUZZ_BIN := $(addprefix $(BUILD)/tests/fuzz/,$(FUZZERS))
+FUZZ_MAIN = $(if $(FUZZ_ENGINE),,$(BUILD)/tests/fuzz/replay.o)
+.SECONDARY: $(FUZZ_BIN:=.o) $(BUILD)/tests/fuzz/replay.o
+$(FUZZ_BIN): %: %.o $(FUZZ_MAIN) $(LIBS)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(FUZZ_ENGINE) -o $@ $< $(FUZZ_MAIN) $(LIBS) $(PKG_LIBS) $(RS_LIBS) -lm
+
+.PHONY: fuzz fuzz-now fuzz-regress
+fuzz:
+	$(MAKE) BUILD=build/fuzz CC=clang OPTIMISE='-O1 -g' SANITIZE=address,undefined CFLAGS=-fsanitize=fuzzer-no-link \
+		FUZZ_ENGINE=-fsanitize=fuzzer fuzz-now
+fuzz-now: $(FUZZ_BIN)
+	tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ_BIN)
+fuzz-regress: $(FUZZ_BIN)
+	@for f in $(FUZZERS); do printf '%s: ' $$f; $(BUILD)/tests/fuzz/$$f tests/fuzz/corpus/$$f/* || exit 1; done
+
 .PHONY: asan ubsan tsan valgrind coverage
 asan:
 	$(MAKE) BUILD=build/asan SANITIZE=address,undefined OPTIMISE='-O1 -g' check-unit
@@ -249,4 +273,4 @@ format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 help:
 	@echo "all deps demo check check-unit check-e2e check-faults check-simd check-interop check-arm check-mutants"
-	@echo "asan ubsan tsan valgrind coverage bench lint format install uninstall dist clean"
+	@echo "fuzz fuzz-regress asan ubsan tsan valgrind coverage bench lint format install uninstall dist clean"

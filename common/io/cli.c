@@ -9,7 +9,7 @@
 
 #define CLI_OPTION_WIDTH 24
 
-static void cli_message(const struct cli *cli, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void cli_message(const struct cli *cli, const char *format, va_list args)
 {
 	fprintf(stderr, "%s%s%s: ", cli->program->name, cli->verb ? " " : "", cli->verb ? cli->verb->name : "");
 	vfprintf(stderr, format, args);
