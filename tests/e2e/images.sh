@@ -2,7 +2,7 @@
 # Makes real update images out of Debian packages:
 #   images.sh board CLASS VERSION U-BOOT-BOARD OUT   squashfs with that board's U-Boot and an os-release
 #   images.sh root  CLASS VERSION MEGABYTES OUT      ext4 root file system filled with installed package files
-# The same arguments give the same bytes on one machine: times, ids and order are fixed.
+# Times, ids and order are fixed, so that two versions differ where a release differs and nowhere else.
 set -eu
 die() {
 	echo "images.sh: $*" >&2
@@ -35,12 +35,21 @@ root)
 	bytes=$((what * 1024 * 1024))
 	mkdir -p "$tree/usr/lib" "$tree/usr/share"
 	# Installed package files, in a fixed order, until about nine tenths of the image are full.
+	# A release replaces some of them: every twelfth, another one in each version, has other content of the same size.
 	filled=0
+	number=0
 	for file in $(find /usr/lib/x86_64-linux-gnu /usr/lib/aarch64-linux-gnu /lib/arm-linux-gnueabihf /usr/lib/gcc -xdev -type f \
 		-size +100k -size -4M 2>/dev/null | LC_ALL=C sort); do
 		size=$(stat -c %s "$file")
+		number=$((number + 1))
 		[ $((filled + size)) -lt $((bytes * 80 / 100)) ] || continue
-		cp "$file" "$tree/usr/lib/$(echo "$file" | tr / _)"
+		copy=$tree/usr/lib/$(echo "$file" | tr / _)
+		if [ $(((number + version) % 12)) -eq 0 ]; then
+			tr "\\000-\\377" "\\377\\000-\\376" <"$file" | head -c "$size" >"$copy"
+			truncate -s "$size" "$copy"
+		else
+			cp "$file" "$copy"
+		fi
 		filled=$((filled + size))
 	done
 	[ $filled -gt $((bytes / 2)) ] || die "only $filled bytes of package files found"
