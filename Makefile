@@ -10,6 +10,9 @@ CC       ?= cc
 CXX      ?= c++
 WITH_RS  ?= 1
 SANITIZE ?=
+# V=1 shows whole commands.
+Q        := $(if $(V),,@)
+say       = $(if $(V),,@echo "  $(1) $@")
 WERROR   ?= $(if $(CI),1,)
 VERSION  := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -n 1)
 
@@ -80,6 +83,9 @@ SRC_policy-map   := $(call sources,policy-map/cli policy-map/fleet)
 SRC_carousel-tx  := $(call sources,carousel-tx/daemon)
 SRC_carousel-rx  := $(call sources,carousel-rx/daemon)
 SRC_carousel-sim := $(call sources,sim/cli)
+# What a program is made of but its main.c, so that the unit tests can link it.
+LIB_PROGRAMS := $(foreach p,$(PROGRAMS),$(BUILD)/lib/$(p)-program.a)
+$(foreach p,$(PROGRAMS),$(eval $(BUILD)/lib/$(p)-program.a: $(call objects,$(filter-out %/main.c,$(SRC_$(p))))))
 
 # Programs of the tests: tests/{vectors,interop,e2e,faults}/NAME.c becomes $(BUILD)/bin/NAME.
 SRC_TOOLS := $(call sources,tests/vectors tests/interop tests/e2e tests/faults)
@@ -96,35 +102,40 @@ all: $(addprefix $(BUILD)/bin/,$(PROGRAMS)) librx man
 # ---- rules -----------------------------------------------------------------------------------
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) $(PKG_CFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(PKG_CFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/lib/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
 define program_rule
 $(BUILD)/bin/$(1): $$(call objects,$$(SRC_$(1))) $$(LIBS)
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_CFLAGS) $$(ALL_LDFLAGS) -o $$@ $$(call objects,$$(SRC_$(1))) $$(LIBS) $$(PKG_LIBS) $$(RS_LIBS) -lm
+	$$(call say,LD)
+	$(Q)$$(CC) $$(ALL_CFLAGS) $$(ALL_LDFLAGS) -o $$@ $$(call objects,$$(SRC_$(1))) $$(LIBS) $$(PKG_LIBS) $$(RS_LIBS) -lm
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 
 define tool_rule
-$(BUILD)/bin/$(basename $(notdir $(1))): $(BUILD)/$(1:.c=.o) $$(LIB_TEST) $$(LIBS)
+$(BUILD)/bin/$(basename $(notdir $(1))): $(BUILD)/$(1:.c=.o) $$(LIB_TEST) $$(LIB_PROGRAMS) $$(LIBS)
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_CFLAGS) $$(ALL_LDFLAGS) -o $$@ $$< $$(LIB_TEST) $$(LIBS) $$(PKG_LIBS) $$(RS_LIBS) -lm
+	$$(call say,LD)
+	$(Q)$$(CC) $$(ALL_CFLAGS) $$(ALL_LDFLAGS) -o $$@ $$< $$(LIB_TEST) $$(LIB_PROGRAMS) $$(LIBS) $$(PKG_LIBS) $$(RS_LIBS) -lm
 TOOLS += $(BUILD)/bin/$(basename $(notdir $(1)))
 endef
 $(foreach t,$(SRC_TOOLS),$(eval $(call tool_rule,$(t))))
 
 UNIT_BIN := $(addprefix $(BUILD)/tests/unit/,$(UNIT_TESTS))
-$(UNIT_BIN): %: %.o $(LIB_TEST) $(LIBS)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIB_TEST) $(LIBS) $(PKG_LIBS) $(RS_LIBS) -lcmocka -lm
+$(UNIT_BIN): %: %.o $(LIB_TEST) $(LIB_PROGRAMS) $(LIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIB_TEST) $(LIB_PROGRAMS) $(LIBS) $(PKG_LIBS) $(RS_LIBS) -lcmocka -lm
 
 BENCH_BIN := $(addprefix $(BUILD)/tests/bench/,$(BENCHES))
 $(BENCH_BIN): %: %.o $(LIB_TEST) $(LIBS)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIB_TEST) $(LIBS) $(PKG_LIBS) $(RS_LIBS) -lisal -lm
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIB_TEST) $(LIBS) $(PKG_LIBS) $(RS_LIBS) -lisal -lm
 
 -include $(patsubst %.c,$(BUILD)/%.d,$(SRC_ALL))
 
@@ -139,19 +150,20 @@ librx: $(RX_STATIC) $(RX_SHARED) $(BUILD)/lib/carousel-rx.pc
 
 $(BUILD)/lib/carousel-rx-all.o: $(RX_OBJECTS)
 	@mkdir -p $(@D)
-	$(LD) -r -o $@ $^
-	objcopy --wildcard --keep-global-symbol='carousel_*' $@
+	$(Q)$(LD) -r -o $@ $^
+	$(Q)objcopy --wildcard --keep-global-symbol='carousel_*' $@
 
 $(RX_STATIC): $(BUILD)/lib/carousel-rx-all.o
 $(RX_SHARED): $(RX_OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -shared -Wl,-soname,$(RX_SONAME) -o $@ $^ $(RX_LIBS)
-	ln -sf $(notdir $@) $(BUILD)/lib/$(RX_SONAME)
-	ln -sf $(RX_SONAME) $(BUILD)/lib/libcarousel-rx.so
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -shared -Wl,-soname,$(RX_SONAME) -o $@ $^ $(RX_LIBS)
+	@ln -sf $(notdir $@) $(BUILD)/lib/$(RX_SONAME)
+	@ln -sf $(RX_SONAME) $(BUILD)/lib/libcarousel-rx.so
 
 $(BUILD)/lib/carousel-rx.pc: carousel-rx/carousel-rx.pc.in CHANGELOG.md Makefile
 	@mkdir -p $(@D)
-	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|' \
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@VERSION@|$(VERSION)|' \
 	    -e 's|@REQUIRES@|$(PKGS_RX)|' -e 's|@RS_LIBS@|$(RS_LIBS)|' $< > $@
 
 # ---- manual pages ----------------------------------------------------------------------------
@@ -163,7 +175,7 @@ man: $(MAN)
 define man_rule
 $(BUILD)/man/$(basename $(notdir $(1))): $(1)
 	@mkdir -p $$(@D)
-	scdoc < $$< > $$@
+	$(Q)scdoc < $$< > $$@
 endef
 $(foreach m,$(MAN_SRC),$(eval $(call man_rule,$(m))))
 
@@ -236,7 +248,8 @@ FUZZ_BIN := $(addprefix $(BUILD)/tests/fuzz/,$(FUZZERS))
 FUZZ_MAIN = $(if $(FUZZ_ENGINE),,$(BUILD)/tests/fuzz/replay.o)
 .SECONDARY: $(FUZZ_BIN:=.o) $(BUILD)/tests/fuzz/replay.o
 $(FUZZ_BIN): %: %.o $(FUZZ_MAIN) $(LIBS)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(FUZZ_ENGINE) -o $@ $< $(FUZZ_MAIN) $(LIBS) $(PKG_LIBS) $(RS_LIBS) -lm
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(FUZZ_ENGINE) -o $@ $< $(FUZZ_MAIN) $(LIBS) $(PKG_LIBS) $(RS_LIBS) -lm
 
 .PHONY: fuzz fuzz-now fuzz-regress
 fuzz:

@@ -1,0 +1,186 @@
+#include "carousel-rx/daemon/storage_files.h"
+
+#include "common/io/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const file_names[RX_NUM_FILES] = {
+	[RX_JOURNAL] = "journal",
+	[RX_SCRATCH] = "scratch",
+	[RX_SPILL] = "spill",
+	[RX_INDEX] = "index",
+	[RX_STATE] = "state.json",
+	[RX_DOCUMENTS] = "documents",
+	[RX_EVENTS] = "events.jsonl",
+};
+
+static bool is_slot(enum carousel_rx_file file)
+{
+	return file == RX_SLOT_TARGET || file == RX_SLOT_RUNNING;
+}
+
+static bool is_device(int fd)
+{
+	struct stat st;
+	return fstat(fd, &st) == 0 && S_ISBLK(st.st_mode);
+}
+
+static int open_file(struct storage_files *files, enum carousel_rx_file file)
+{
+	const char *path = files->paths[file];
+	int flags = file == RX_SLOT_RUNNING ? O_RDONLY : O_RDWR;
+	bool may_create = !is_slot(file) || (file == RX_SLOT_TARGET && files->slot_bytes > 0);
+	int fd = open(path, flags | O_CLOEXEC | (may_create ? O_CREAT : 0), 0644);
+	if (fd < 0 && (errno == EROFS || errno == EACCES || errno == EPERM) && file == RX_SLOT_TARGET) {
+		files->open_error[file] = CAROUSEL_E_READ_ONLY;
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	files->fds[file] = fd;
+	if (fd < 0)
+		files->open_error[file] = file_error(errno);
+	return fd < 0 ? files->open_error[file] : 0;
+}
+
+static int storage_size(void *user, enum carousel_rx_file file, uint64_t *bytes)
+{
+	struct storage_files *files = user;
+	int fd = files->fds[file];
+	*bytes = 0;
+	if (fd < 0)
+		return files->open_error[file];
+	if (is_slot(file) && files->slot_bytes > 0 && !is_device(fd)) {
+		*bytes = files->slot_bytes;
+		return 0;
+	}
+	return file_size(fd, bytes);
+}
+
+static int storage_read(void *user, enum carousel_rx_file file, uint64_t off, void *dst, size_t len)
+{
+	struct storage_files *files = user;
+	int err;
+	if (files->fds[file] < 0)
+		return files->open_error[file];
+	err = file_pread(files->fds[file], dst, len, off);
+	return err == CAROUSEL_E_TRUNCATED ? CAROUSEL_E_NEED_MORE : err;
+}
+
+static int storage_write(void *user, enum carousel_rx_file file, uint64_t off, const void *src, size_t len)
+{
+	struct storage_files *files = user;
+	uint64_t room;
+	int err;
+	if (file == RX_SLOT_RUNNING)
+		return CAROUSEL_E_READ_ONLY;
+	if (files->open_error[file])
+		return files->open_error[file];
+	if (is_slot(file)) {
+		err = storage_size(user, file, &room);
+		if (err)
+			return err;
+		if (off > room || len > room - off)
+			return CAROUSEL_E_NO_SPACE;
+	}
+	return file_pwrite(files->fds[file], src, len, off);
+}
+
+static int storage_sync(void *user, enum carousel_rx_file file)
+{
+	struct storage_files *files = user;
+	return files->fds[file] < 0 ? files->open_error[file] : file_sync(files->fds[file]);
+}
+
+static int storage_truncate(void *user, enum carousel_rx_file file, uint64_t bytes)
+{
+	struct storage_files *files = user;
+	if (is_slot(file) || bytes > INT64_MAX)
+		return CAROUSEL_E_ARGUMENT;
+	if (files->fds[file] < 0)
+		return files->open_error[file];
+	return ftruncate(files->fds[file], (off_t)bytes) == 0 ? 0 : file_error(errno);
+}
+
+static int storage_replace(void *user, enum carousel_rx_file file, const void *data, size_t len)
+{
+	struct storage_files *files = user;
+	int err;
+	if (is_slot(file))
+		return CAROUSEL_E_ARGUMENT;
+	err = file_replace(files->paths[file], data, len, 0644);
+	if (err)
+		return err;
+	/* The descriptor still names the file that was replaced. */
+	if (files->fds[file] >= 0)
+		close(files->fds[file]);
+	files->open_error[file] = 0;
+	return open_file(files, file);
+}
+
+static int set_path(struct storage_files *files, enum carousel_rx_file file, const char *dir, const char *name)
+{
+	int len = snprintf(files->paths[file], sizeof files->paths[file], "%s%s%s", dir, *dir ? "/" : "", name);
+	return len > 0 && (size_t)len < sizeof files->paths[file] ? 0 : CAROUSEL_E_ARGUMENT;
+}
+
+static int set_paths(struct storage_files *files, const struct storage_files_config *config)
+{
+	int err = set_path(files, RX_SLOT_TARGET, "", config->slots[!config->running]);
+	if (err == 0)
+		err = set_path(files, RX_SLOT_RUNNING, "", config->slots[config->running != 0]);
+	for (int i = RX_JOURNAL; err == 0 && i < RX_NUM_FILES; i++) {
+		if (i == RX_EVENTS && config->events)
+			err = set_path(files, RX_EVENTS, "", config->events);
+		else
+			err = set_path(files, (enum carousel_rx_file)i, config->state_dir, file_names[i]);
+	}
+	return err;
+}
+
+int storage_files_open(
+	struct storage_files *files, const struct storage_files_config *config, struct carousel_rx_storage *storage)
+{
+	char lock[sizeof files->paths[0] + 8];
+	int err;
+	memset(files, 0, sizeof *files);
+	files->lock_fd = -1;
+	files->slot_bytes = config->slot_bytes;
+	for (int i = 0; i < RX_NUM_FILES; i++)
+		files->fds[i] = -1;
+	err = set_paths(files, config);
+	if (err == 0)
+		err = file_mkdir(config->state_dir, 0755);
+	if (err == 0) {
+		int len = snprintf(lock, sizeof lock, "%s/lock", config->state_dir);
+		err = len > 0 && (size_t)len < sizeof lock ? file_lock(lock, &files->lock_fd) : CAROUSEL_E_ARGUMENT;
+	}
+	for (int i = 0; err == 0 && i < RX_NUM_FILES; i++) {
+		err = open_file(files, (enum carousel_rx_file)i);
+		if (i == RX_SLOT_RUNNING)
+			err = 0; /* a box without an A slot yet still receives into B */
+	}
+	if (err) {
+		storage_files_close(files);
+		return err;
+	}
+	*storage = (struct carousel_rx_storage){
+		files, storage_size, storage_read, storage_write, storage_sync, storage_truncate, storage_replace};
+	return 0;
+}
+
+void storage_files_close(struct storage_files *files)
+{
+	for (int i = 0; i < RX_NUM_FILES; i++) {
+		if (files->fds[i] >= 0)
+			close(files->fds[i]);
+		files->fds[i] = -1;
+	}
+	if (files->lock_fd >= 0)
+		close(files->lock_fd);
+	files->lock_fd = -1;
+}

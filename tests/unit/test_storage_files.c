@@ -1,0 +1,114 @@
+#include "tests/lib/test.h"
+
+#include "carousel-rx/daemon/storage_files.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+struct fixture {
+	char dir[64], a[80], b[80], state[80];
+	struct storage_files_config config;
+	struct storage_files files;
+	struct carousel_rx_storage storage;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	strcpy(f->dir, "/tmp/test_storage.XXXXXX");
+	if (mkdtemp(f->dir) == NULL)
+		return -1;
+	snprintf(f->a, sizeof f->a, "%s/a", f->dir);
+	snprintf(f->b, sizeof f->b, "%s/b", f->dir);
+	snprintf(f->state, sizeof f->state, "%s/state", f->dir);
+	f->config = (struct storage_files_config){
+		.slots = {f->a, f->b}, .running = 0, .slot_bytes = 10000, .state_dir = f->state};
+	*state = f;
+	return storage_files_open(&f->files, &f->config, &f->storage);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	char command[128];
+	storage_files_close(&f->files);
+	snprintf(command, sizeof command, "rm -rf '%s'", f->dir);
+	free(f);
+	return system(command);
+}
+
+static void test_slot(void **state)
+{
+	struct fixture *f = *state;
+	const struct carousel_rx_storage *s = &f->storage;
+	uint64_t bytes;
+	char data[4];
+	assert_int_equal(s->size(s->user, RX_SLOT_TARGET, &bytes), 0);
+	assert_int_equal(bytes, 10000);
+	assert_int_equal(s->write(s->user, RX_SLOT_TARGET, 9996, "data", 4), 0);
+	assert_int_equal(s->write(s->user, RX_SLOT_TARGET, 9997, "data", 4), CAROUSEL_E_NO_SPACE);
+	assert_int_equal(s->write(s->user, RX_SLOT_TARGET, UINT64_MAX, "data", 4), CAROUSEL_E_NO_SPACE);
+	assert_int_equal(s->read(s->user, RX_SLOT_TARGET, 9996, data, 4), 0);
+	assert_memory_equal(data, "data", 4);
+	assert_int_equal(s->read(s->user, RX_SLOT_TARGET, 9997, data, 4), CAROUSEL_E_NEED_MORE);
+	assert_int_equal(s->sync(s->user, RX_SLOT_TARGET), 0);
+	assert_int_equal(s->truncate(s->user, RX_SLOT_TARGET, 0), CAROUSEL_E_ARGUMENT);
+	assert_int_equal(s->replace(s->user, RX_SLOT_TARGET, "x", 1), CAROUSEL_E_ARGUMENT);
+	assert_int_equal(s->write(s->user, RX_SLOT_RUNNING, 0, "x", 1), CAROUSEL_E_READ_ONLY);
+	assert_int_equal(s->read(s->user, RX_SLOT_RUNNING, 0, data, 1), CAROUSEL_E_NOT_FOUND);
+}
+
+static void test_state_files(void **state)
+{
+	struct fixture *f = *state;
+	const struct carousel_rx_storage *s = &f->storage;
+	uint64_t bytes;
+	char data[8];
+	assert_int_equal(s->replace(s->user, RX_STATE, "first", 5), 0);
+	assert_int_equal(s->replace(s->user, RX_STATE, "two", 3), 0);
+	assert_int_equal(s->size(s->user, RX_STATE, &bytes), 0);
+	assert_int_equal(bytes, 3);
+	assert_int_equal(s->read(s->user, RX_STATE, 0, data, 3), 0);
+	assert_memory_equal(data, "two", 3);
+	assert_int_equal(s->write(s->user, RX_JOURNAL, 100, "end", 3), 0);
+	assert_int_equal(s->truncate(s->user, RX_JOURNAL, 50), 0);
+	assert_int_equal(s->size(s->user, RX_JOURNAL, &bytes), 0);
+	assert_int_equal(bytes, 50);
+}
+
+static void test_one_receiver_a_box(void **state)
+{
+	struct fixture *f = *state;
+	struct storage_files second;
+	struct carousel_rx_storage storage;
+	assert_int_equal(storage_files_open(&second, &f->config, &storage), CAROUSEL_E_BUSY);
+}
+
+static void test_what_cannot_be_opened(void **state)
+{
+	struct fixture *f = *state;
+	struct storage_files other;
+	struct carousel_rx_storage storage;
+	struct storage_files_config config = f->config;
+	char path[700];
+	storage_files_close(&f->files);
+	config.slot_bytes = 0;
+	unlink(f->b);
+	assert_int_equal(storage_files_open(&other, &config, &storage), CAROUSEL_E_NOT_FOUND);
+	memset(path, 'p', sizeof path);
+	path[sizeof path - 1] = 0;
+	config.slots[1] = path;
+	assert_int_equal(storage_files_open(&other, &config, &storage), CAROUSEL_E_ARGUMENT);
+	assert_int_equal(other.lock_fd, -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_slot, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_state_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_receiver_a_box, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_cannot_be_opened, setup, teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
