@@ -121,6 +121,8 @@ static void config_feed_section(struct config_feed *f, const char *line)
 		config_error_at(c, f->line, CAROUSEL_E_SYNTAX, "a section needs ']'");
 		return;
 	}
+	while (kind < end && config_is_blank(*kind))
+		kind++;
 	name = kind;
 	while (name < end && !config_is_blank(*name))
 		name++;

@@ -20,6 +20,8 @@ int udp_interface_index(const char *name_or_address, unsigned *index);
 
 struct udp_sender_config {
 	struct udp_address destination;
+	struct udp_address
+		source;        /* to send from, as source-specific receivers expect it; family 0: the kernel's choice */
 	const char *interface; /* name or address; NULL: by route */
 	unsigned ttl;          /* TTL or hop limit, 0 to 255; 0 keeps datagrams on this host */
 	bool loop;             /* receivers on this host hear it too */
@@ -38,8 +40,8 @@ struct udp_sender {
 	int last_errno; /* of the latest loss or error, 0 when there was none */
 };
 
-/* Errors: ADDRESS (destination, interface), ARGUMENT (ttl above 255; 0 with a unicast address that is not this host's
- * loopback), PERMISSION, IO. On failure there is nothing to close. */
+/* Errors: ADDRESS (destination, source, interface), ARGUMENT (ttl above 255; 0 with a unicast address that is not this
+ * host's loopback), PERMISSION, IO. On failure there is nothing to close. */
 int udp_sender_open(struct udp_sender *, const struct udp_sender_config *);
 void udp_sender_close(struct udp_sender *);
 

@@ -192,7 +192,7 @@ int udp_receiver_fill(struct udp_receiver *r)
 		};
 	}
 	r->at = r->filled = 0;
-	r->segment = 0;
+	r->offset = r->segment = 0;
 	do {
 		got = recvmmsg(r->fd, r->messages, r->slots, MSG_DONTWAIT, NULL);
 		r->stats.syscalls++;
@@ -217,16 +217,15 @@ static size_t udp_segment(struct msghdr *m, size_t len)
 	return len;
 }
 
-/* Looks at message `at`; false when it is to be skipped. */
+/* Looks at message `at`; false when the kernel has cut it, so that it is to be skipped. */
 static bool udp_receiver_begin(struct udp_receiver *r)
 {
 	struct mmsghdr *m = &r->messages[r->at];
-	r->offset = 0;
-	r->segment = udp_segment(&m->msg_hdr, m->msg_len);
-	if ((m->msg_hdr.msg_flags & MSG_TRUNC) || m->msg_len > r->slot_bytes || r->segment > r->max_datagram_bytes) {
+	if ((m->msg_hdr.msg_flags & MSG_TRUNC) || m->msg_len > r->slot_bytes) {
 		r->stats.truncated++;
 		return false;
 	}
+	r->segment = udp_segment(&m->msg_hdr, m->msg_len);
 	socket_address_decode(&r->names[r->at], &r->source);
 	return true;
 }
@@ -235,19 +234,21 @@ bool udp_receiver_next(struct udp_receiver *r, struct udp_datagram *out)
 {
 	while (r->at < r->filled) {
 		const size_t len = r->messages[r->at].msg_len;
-		size_t left;
 		if (r->offset == 0 && !udp_receiver_begin(r)) {
 			r->at++;
 			continue;
 		}
-		left = len - r->offset;
 		out->data = r->memory + r->at * r->slot_bytes + r->offset;
-		out->len = left < r->segment ? left : r->segment;
+		out->len = len - r->offset < r->segment ? len - r->offset : r->segment;
 		out->source = r->source;
 		r->offset += out->len;
 		if (r->offset >= len) {
 			r->at++;
 			r->offset = 0;
+		}
+		if (out->len > r->max_datagram_bytes) {
+			r->stats.truncated++;
+			continue;
 		}
 		r->stats.datagrams++;
 		r->stats.bytes += out->len;

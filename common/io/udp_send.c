@@ -52,6 +52,19 @@ static int udp_sender_options_6(int fd, const struct udp_sender_config *config, 
 	return index ? setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &interface, sizeof interface) : 0;
 }
 
+static int udp_sender_bind(int fd, const struct udp_sender_config *config, unsigned index)
+{
+	struct sockaddr_storage from;
+	socklen_t len;
+	if (config->source.family == 0)
+		return 0;
+	if (socket_address(&config->source, index, &from, &len) != 0) {
+		errno = EAFNOSUPPORT;
+		return -1;
+	}
+	return bind(fd, (const struct sockaddr *)&from, len);
+}
+
 int udp_sender_open(struct udp_sender *s, const struct udp_sender_config *config)
 {
 	struct sockaddr_storage to;
@@ -62,7 +75,8 @@ int udp_sender_open(struct udp_sender *s, const struct udp_sender_config *config
 	s->fd = -1;
 	if (config->ttl > 255 || (config->ttl == 0 && !udp_sender_is_kept_in(config)))
 		return CAROUSEL_E_ARGUMENT;
-	if (config->destination.port == 0)
+	if (config->destination.port == 0 ||
+		(config->source.family && config->source.family != config->destination.family))
 		return CAROUSEL_E_ADDRESS;
 	result = udp_interface_index(config->interface, &index);
 	if (result == 0)
@@ -71,8 +85,9 @@ int udp_sender_open(struct udp_sender *s, const struct udp_sender_config *config
 		result = socket_open(config->destination.family, &s->fd);
 	if (result != 0)
 		return result;
-	if ((config->destination.family == 4 ? udp_sender_options_4 : udp_sender_options_6)(s->fd, config, index) !=
-			0 ||
+	result = config->destination.family == 4 ? udp_sender_options_4(s->fd, config, index)
+						 : udp_sender_options_6(s->fd, config, index);
+	if (result != 0 || udp_sender_bind(s->fd, config, index) != 0 ||
 		connect(s->fd, (const struct sockaddr *)&to, to_len) != 0) {
 		s->last_errno = errno;
 		result = socket_error(errno);
