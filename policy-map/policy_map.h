@@ -6,6 +6,7 @@
 #ifndef POLICY_MAP_POLICY_MAP_H
 #define POLICY_MAP_POLICY_MAP_H
 
+#include "common/address.h"
 #include "common/hash.h"
 #include "common/memory.h"
 
@@ -13,23 +14,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define POLICY_MAP_MAX_BYTES      (8u << 20)
-#define POLICY_MAP_MAX_LINE_BYTES 1024u
-#define POLICY_MAP_MAX_WORDS      32u
-#define POLICY_MAP_MAX_LINES      250000u /* of each kind */
-#define POLICY_MAX_SESSIONS       64u
-#define POLICY_MAX_RAMP_STEPS     12u
-#define POLICY_MAX_NAME_BYTES     64u /* class, category, box id, session and flag names; without NUL */
-#define POLICY_VERSION_NONE       0u
-#define POLICY_VERSION_MAX        4294967294u
-#define POLICY_VERSION_SPECIAL    4294967295u /* as 0: a special build */
+#define POLICY_MAP_MAX_BYTES   (8u << 20)
+#define POLICY_MAP_MAX_WORDS   32u
+#define POLICY_MAP_MAX_LINES   250000u /* of each kind */
+#define POLICY_MAX_SESSIONS    64u
+#define POLICY_MAX_RAMP_STEPS  12u
+#define POLICY_MAX_NAME_BYTES  64u /* every name, box id, salt and flag value; without NUL */
+#define POLICY_VERSION_NONE    0u
+#define POLICY_VERSION_MAX     4294967294u
+#define POLICY_VERSION_SPECIAL 4294967295u /* as 0: a special build */
 
 /* All strings are borrowed from the map and end with NUL. Lines count from 1. */
 struct policy_session {
 	const char *name;
-	const char *group;  /* "232.1.1.95" or "ff3e::1", legal */
-	const char *source; /* likewise, or NULL: any source */
-	uint16_t port;
+	struct udp_address group;  /* multicast, with its port */
+	struct udp_address source; /* family 0: any source */
 	uint32_t tsi;
 	uint32_t line;
 };
@@ -146,7 +145,7 @@ const struct policy_row *const *policy_map_rows(
 const char *policy_map_flag(const struct policy_map *, const char *class_name, const char *category, const char *name);
 
 /* Word rules, shared with manifests and the programs. Names of classes and categories: 1 to 64 printable ASCII
- * characters without blank, not "*", not starting with '#'. Box ids: [0-9a-z._:-]{1,64}. */
+ * characters without blank, '"' and '\', not "*", not starting with '#'. Box ids: [0-9a-z._:-]{1,64}. */
 bool policy_is_name(const char *);
 bool policy_is_box_id(const char *);
 
