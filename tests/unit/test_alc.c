@@ -3,6 +3,7 @@
 #include "common/alc.h"
 #include "common/carousel_error.h"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* By hand from RFC 6726 section 3.4 and RFC 6330: an FDT packet with EXT_FDT (version 2, instance 5), EXT_CENC
@@ -120,6 +121,26 @@ static void test_extension_of_length_zero_ends(void **state)
 	assert_int_equal(parse_extensions(long_nop, sizeof long_nop, &p), CAROUSEL_E_MALFORMED);
 	assert_int_equal(parse_extensions(short_fti, sizeof short_fti, &p), CAROUSEL_E_MALFORMED);
 	alarm(0);
+}
+
+/* An extension that claims more than the header has, at the end of readable memory. */
+static void test_extension_longer_than_the_header(void **state)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uint8_t *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *packet = pages + page - 20;
+	struct alc_packet p;
+	(void)state;
+	assert_true(pages != MAP_FAILED);
+	assert_int_equal(mprotect(pages + page, page, PROT_NONE), 0);
+	memcpy(packet, fdt_packet, 16);
+	packet[2] = 5;
+	packet[16] = LCT_EXT_NOP;
+	packet[17] = 255;
+	assert_int_equal(alc_parse(packet, 20, &p), CAROUSEL_E_MALFORMED);
+	packet[16] = LCT_EXT_FTI;
+	assert_int_equal(alc_parse(packet, 20, &p), CAROUSEL_E_MALFORMED);
+	munmap(pages, 2 * page);
 }
 
 static void test_unknown_extensions_are_skipped(void **state)
@@ -255,6 +276,7 @@ int main(void)
 		cmocka_unit_test(test_close_session_has_no_payload),
 		cmocka_unit_test(test_unknown_scheme),
 		cmocka_unit_test(test_extension_of_length_zero_ends),
+		cmocka_unit_test(test_extension_longer_than_the_header),
 		cmocka_unit_test(test_unknown_extensions_are_skipped),
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_every_scheme_there_and_back),
