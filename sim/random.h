@@ -1,6 +1,7 @@
-/* random.h - the simulator's random numbers: the same seed gives the same run on every machine.
+/* random.h - the simulator's random numbers: the same seed gives the same run. (What goes through logarithms may differ
+ * in the last bit between C libraries; chances and numbers below a bound never do.)
  *
- * A stream is named by a seed and any number of further numbers (box, purpose), so that a box draws the same whatever
+ * A stream is named by a seed and a number (of a box and a purpose), so that a box draws the same whatever
  * shard, order or process it is played in. Not for secrets. Not thread-safe per stream. */
 #ifndef SIM_RANDOM_H
 #define SIM_RANDOM_H
