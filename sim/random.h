@@ -30,8 +30,4 @@ uint64_t random_geometric(struct random_stream *, double probability);
 /* Standard normal, by inversion: one draw each. */
 double random_normal(struct random_stream *);
 
-/* The standard normal distribution and its inverse (relative error below 1e-8; u is kept within (0, 1)). */
-double normal_cdf(double x);
-double normal_quantile(double u);
-
 #endif

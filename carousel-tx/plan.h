@@ -1,0 +1,61 @@
+/* plan.h - how long until they all have it: rate, images, loss and habits in, days of airtime out.
+ *
+ * The arithmetic of `carousel-tx plan` and `carousel-sim plan`. Pure. */
+#ifndef CAROUSEL_TX_PLAN_H
+#define CAROUSEL_TX_PLAN_H
+
+#include "carousel-tx/completion.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PLAN_MAX_IMAGES 512u
+
+struct plan_image {
+	const char *name;    /* borrowed; for whoever shows it */
+	uint64_t size_bytes; /* 1 to 2^40 */
+	double needed;       /* share of the image that the boxes lack, 0 to 1; what they have seeds the decoder */
+	double demand;       /* boxes that want it; counts with weight 0 */
+	uint32_t weight;     /* share of the rate in proportion; 0: the square root of demand times size, at least a
+				hundredth */
+};
+
+struct plan_config {
+	uint64_t rate_bps;           /* on the wire, 1000 to 10^12 */
+	double control_share;        /* of the rate, 0 to 0.5: documents, heartbeats, index */
+	uint32_t symbol_size;        /* bytes, 4 to 65528 [1024] */
+	uint32_t overhead_bytes;     /* of each packet: IP, UDP, LCT, payload id [49] */
+	uint32_t block_symbols;      /* source symbols a block at most [16384] */
+	struct completion_loss loss; /* mean 0 to 0.99 */
+	double duty;                 /* share of the time that a box listens, above 0 to 1 */
+	double percentile;           /* share of boxes that shall be done, above 0, below 1 */
+	const struct plan_image *images;
+	size_t num_images;
+};
+
+struct plan_result {
+	double share;    /* of the images' rate */
+	double rate_bps; /* its own */
+	double cycle_s;  /* one pass of the whole image */
+	uint32_t num_blocks;
+	double symbols;   /* to be sent until the percentile is done */
+	double overhead;  /* of them, beyond what the boxes lack: 0.05 is 5 % more */
+	double airtime_s; /* listening time until the percentile is done */
+	double elapsed_s; /* the same on the calendar: airtime divided by duty */
+};
+
+#define PLAN_SYMBOL_SIZE   1024u
+#define PLAN_OVERHEAD      49u
+#define PLAN_BLOCK_SYMBOLS 16384u
+
+/* Fills in results[num_images]. A zero symbol_size, overhead_bytes or block_symbols means the default in brackets.
+ * Errors: RANGE (a number out of the range above; *what names it when not NULL), LIMIT (too many images). */
+int plan_compute(const struct plan_config *, struct plan_result *results, const char **what);
+
+/* The rate at which the slowest image's elapsed time is this: times scale with 1 / rate exactly. */
+double plan_rate_for(const struct plan_config *, const struct plan_result *results, double elapsed_s);
+
+/* Source blocks of an image and the symbols of its largest: no more than 255 blocks, none longer than need be. */
+uint32_t plan_blocks(uint64_t size_bytes, uint32_t symbol_size, uint32_t block_symbols);
+
+#endif
