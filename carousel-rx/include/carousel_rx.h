@@ -61,7 +61,9 @@ enum carousel_rx_file {
 };
 
 /* Every function returns 0 or a negative code; all bytes or an error. Called only inside jobs and, for
- * RX_STATE, RX_DOCUMENTS and RX_SLOT_TARGET's size, inside carousel_rx_new(). Never two calls on one file at once.
+ * RX_STATE, RX_DOCUMENTS and RX_SLOT_TARGET's size, inside carousel_rx_new(). Two jobs may be under way
+ * on two threads: calls on one file may overlap in time, but never two writes to the same bytes, as pread(2), pwrite(2)
+ * and fdatasync(2) allow; truncate and replace come alone.
  * read past the end of a file is NEED_MORE. write past the end makes a regular file longer and is NO_SPACE on a device.
  */
 struct carousel_rx_storage {

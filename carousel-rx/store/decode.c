@@ -1,0 +1,416 @@
+#include "carousel-rx/store/decode.h"
+
+#include "common/bytes.h"
+#include "fec/fec.h"
+
+#include <string.h>
+#include <zlib.h>
+
+#define DECODE_SCRATCH_BATCH (4u * 1024 * 1024)
+#define DECODE_LEAST_BYTES   (JOURNAL_SCAN_BYTES + 512u * 1024) /* opening needs room for a list, too */
+
+/* ---- memory ------------------------------------------------------------------------------------- */
+
+static size_t decode_align(size_t bytes)
+{
+	return (bytes + 63) / 64 * 64;
+}
+
+size_t decode_memory_bytes(const struct decode_memory *m)
+{
+	return m->symbols_bytes + m->groups_bytes + m->buf_bytes + JOURNAL_MAX_PAYLOAD + m->decoder_bytes;
+}
+
+int decode_plan_memory(const struct geometry *g, size_t budget, bool identities_only, struct decode_memory *m)
+{
+	/* From the whole symbol down: widths that suit the kernels. */
+	static const uint16_t widths[] = {0, 1024, 512, 256, 128, 64, 32, 16};
+	struct fec_block block = geometry_block(g, 0);
+	size_t groups = (g->max_source + MAP_GROUP_PLACES - 1) / MAP_GROUP_PLACES;
+	memset(m, 0, sizeof(*m));
+	if (!fec_scheme_is_available(block.encoding_id, block.instance_id))
+		return CAROUSEL_E_UNSUPPORTED;
+	m->symbols_bytes = decode_align(held_cap(g) * sizeof(struct held_symbol));
+	m->groups_bytes = decode_align(2 * groups * sizeof(uint32_t));
+	m->buf_bytes = identities_only ? 64 : HELD_BUF_BYTES;
+	m->strip = identities_only ? 1 : g->symbol_size;
+	for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+		if (m->strip != 1 && i)
+			m->strip = widths[i] < g->symbol_size ? widths[i] : g->symbol_size;
+		m->decoder_bytes = decode_align(fec_decoder_bytes(&block, m->strip));
+		if (m->decoder_bytes < DECODE_LEAST_BYTES)
+			m->decoder_bytes = DECODE_LEAST_BYTES;
+		if (decode_memory_bytes(m) <= budget)
+			return 0;
+	}
+	return CAROUSEL_E_LIMIT;
+}
+
+void decode_init(struct decode *d, const struct decode_memory *m, uint8_t *mem, struct place_io *io,
+	struct journal *journal, const struct place_map *map)
+{
+	memset(d, 0, sizeof(*d));
+	d->held = (struct held){.io = io, .journal = journal, .map = map, .cap = held_cap(map->geometry)};
+	d->held.symbol = (struct held_symbol *)(void *)mem;
+	d->held.rank = (uint32_t *)(void *)(mem + m->symbols_bytes);
+	d->held.bad_own = d->held.rank + map->group_stride;
+	d->held.buf = mem + m->symbols_bytes + m->groups_bytes;
+	d->held.buf_bytes = m->buf_bytes;
+	d->payload = d->held.buf + m->buf_bytes;
+	d->decoder = d->payload + JOURNAL_MAX_PAYLOAD;
+	d->held.scan_buf = d->decoder;
+	d->decoder_bytes = m->decoder_bytes;
+	d->strip = m->strip;
+	d->held.identities_only = m->strip == 1;
+	d->scratch_most = DECODE_SCRATCH_BATCH;
+}
+
+/* ---- the batch ---------------------------------------------------------------------------------- */
+
+static size_t decode_payload_bytes(const struct decode *d, uint32_t sbn)
+{
+	return JOURNAL_BLOCK_BYTES + map_num_groups(d->held.map, sbn) * (size_t)JOURNAL_GROUP_BYTES;
+}
+
+bool decode_has_room(const struct decode *d, uint32_t sbn)
+{
+	uint64_t scratch = (uint64_t)d->held.map->block[sbn].real * d->held.io->geometry->symbol_size;
+	if (d->num_blocks == 0)
+		return true;
+	return d->num_blocks < DECODE_BATCH && decode_payload_bytes(d, sbn) <= JOURNAL_MAX_PAYLOAD - d->payload_len &&
+	       scratch <= d->scratch_most && d->scratch_used <= d->scratch_most - scratch;
+}
+
+void decode_add(struct decode *d, uint32_t sbn)
+{
+	d->block[d->num_blocks++] = (struct decode_block){.sbn = sbn, .payload = d->payload_len};
+	d->payload_len += decode_payload_bytes(d, sbn);
+	d->scratch_used += (uint64_t)d->held.map->block[sbn].real * d->held.io->geometry->symbol_size;
+}
+
+/* ---- scratch ------------------------------------------------------------------------------------ */
+
+/* Reads it back: *copy_crc over all of it; the CRC-32 of each symbol is XORed to its group in the BLOCK part `groups`.
+ */
+static int decode_check_scratch(struct held *h, uint32_t sbn, uint64_t scratch_offset, uint32_t num_missing,
+	uint32_t *copy_crc, uint8_t *groups)
+{
+	size_t size = h->io->geometry->symbol_size;
+	uint32_t most = (uint32_t)(h->buf_bytes / size), place = 0;
+	*copy_crc = 0;
+	for (uint32_t first = 0; first < num_missing; first += most) {
+		uint32_t count = num_missing - first < most ? num_missing - first : most;
+		int result =
+			place_io_read(h->io, RX_SCRATCH, scratch_offset + (uint64_t)first * size, h->buf, count * size);
+		if (result)
+			return result;
+		for (uint32_t i = 0; i < count; i++) {
+			uint8_t crc[4], *sum;
+			bytes_put_le32(crc, (uint32_t)crc32(0, h->buf + i * size, (uInt)size));
+			*copy_crc = (uint32_t)crc32(*copy_crc, crc, sizeof(crc));
+			while (map_is_own(h->map, sbn, place))
+				place++;
+			sum = groups + place++ / MAP_GROUP_PLACES * JOURNAL_GROUP_BYTES + 4;
+			bytes_put_le32(sum, bytes_get_le32(sum) ^ bytes_get_le32(crc));
+		}
+	}
+	return 0;
+}
+
+/* Places from `place` on that are not own and follow each other in the slot, at most `most`. */
+static uint32_t decode_copy_run(const struct held *h, uint32_t sbn, uint32_t place, uint32_t most)
+{
+	const struct geometry *g = h->io->geometry;
+	uint64_t first = geometry_offset(g, sbn, place);
+	uint32_t end = place + 1;
+	if (g->num_pieces != 1 || geometry_own_bytes(g, sbn, place) != g->symbol_size)
+		return 1;
+	while (end < h->map->block[sbn].real && end - place < most && !map_is_own(h->map, sbn, end) &&
+		geometry_offset(g, sbn, end) == first + (uint64_t)(end - place) * g->symbol_size &&
+		geometry_own_bytes(g, sbn, end) == g->symbol_size)
+		end++;
+	return end - place;
+}
+
+static int decode_copy_block(struct held *h, uint32_t sbn, uint64_t scratch_offset, uint32_t num_missing)
+{
+	size_t size = h->io->geometry->symbol_size;
+	uint32_t most = (uint32_t)(h->buf_bytes / size), place = 0;
+	for (uint32_t first = 0; first < num_missing; first += most) {
+		uint32_t count = num_missing - first < most ? num_missing - first : most, run;
+		int result =
+			place_io_read(h->io, RX_SCRATCH, scratch_offset + (uint64_t)first * size, h->buf, count * size);
+		for (uint32_t i = 0; result == 0 && i < count; i += run) {
+			while (map_is_own(h->map, sbn, place))
+				place++;
+			run = decode_copy_run(h, sbn, place, count - i);
+			if (run == 1)
+				result = place_write(h->io, sbn, place, true, 0, size, h->buf + i * size);
+			else
+				result = place_io_write(h->io, RX_SLOT_TARGET,
+					geometry_offset(h->io->geometry, sbn, place), h->buf + i * size, run * size);
+			place += run;
+		}
+		if (result)
+			return result;
+	}
+	return 0;
+}
+
+/* ---- one block ---------------------------------------------------------------------------------- */
+
+struct decode_target {
+	struct held *held;
+	uint64_t scratch;
+};
+
+static int decode_symbol_read(void *user, uint32_t esi, size_t off, size_t len, uint8_t *dst)
+{
+	struct decode_target *t = user;
+	return held_read(t->held, esi, off, len, dst);
+}
+
+static int decode_symbol_write(void *user, uint32_t esi, size_t off, size_t len, const uint8_t *src)
+{
+	struct decode_target *t = user;
+	uint64_t size = t->held->io->geometry->symbol_size;
+	if (esi >= t->held->map->block[t->held->sbn].real)
+		return 0; /* padding */
+	return place_io_write(t->held->io, RX_SCRATCH, t->scratch + held_rank(t->held, esi) * size + off, src, len);
+}
+
+/* Tells the decoder all that is held. */
+static int decode_tell(struct decode *d, struct fec_decoder *decoder)
+{
+	const struct held *h = &d->held;
+	const struct map_block *b = &h->map->block[h->sbn];
+	int result = 0;
+	for (uint32_t esi = b->real; result == 0 && esi < b->source; esi++)
+		result = fec_decoder_add(decoder, esi);
+	for (uint32_t esi = 0; result == 0 && esi < b->real; esi++)
+		if (map_is_own(h->map, h->sbn, esi))
+			result = fec_decoder_add(decoder, esi);
+	for (uint32_t i = 0; result == 0 && i < h->count; i++)
+		result = fec_decoder_add(decoder, h->symbol[i].esi);
+	return result == CAROUSEL_E_LIMIT ? 0 : result;
+}
+
+/* Source symbols that are held, but in foreign places. */
+static int decode_move_displaced(struct decode *d, struct decode_target *t)
+{
+	struct held *h = &d->held;
+	size_t size = h->io->geometry->symbol_size;
+	for (uint32_t i = 0; i < h->count; i++) {
+		uint32_t esi = h->symbol[i].esi;
+		int result;
+		if (esi >= h->map->block[h->sbn].real)
+			continue;
+		result = held_read(h, esi, 0, size, h->buf);
+		if (result == 0)
+			result = decode_symbol_write(t, esi, 0, size, h->buf);
+		if (result)
+			return result;
+	}
+	return 0;
+}
+
+static int decode_solve(struct decode *d, struct decode_target *t, enum decode_outcome *outcome)
+{
+	struct fec_block block = geometry_block(d->held.io->geometry, d->held.sbn);
+	const struct fec_symbols symbols = {t, NULL, decode_symbol_read, decode_symbol_write};
+	struct fec_decoder *decoder;
+	int result = fec_decoder_init(&decoder, d->decoder, d->decoder_bytes, &block, d->strip);
+	if (result)
+		return result;
+	result = decode_tell(d, decoder);
+	if (result == 0)
+		result = fec_decoder_plan(decoder);
+	if (result == CAROUSEL_E_NEED_MORE) {
+		*outcome = DECODE_NEED_MORE;
+		result = 0;
+	} else if (result == 0 && !d->held.identities_only) {
+		result = fec_decoder_apply(decoder, &symbols);
+		if (result == 0)
+			result = decode_move_displaced(d, t);
+	}
+	fec_decoder_deinit(decoder);
+	return result;
+}
+
+/* The block's part of the BLOCK payload: all places own, with the sums of before. */
+static void decode_describe(struct decode *d, const struct decode_block *b)
+{
+	const struct place_map *m = d->held.map;
+	uint8_t *out = d->payload + b->payload;
+	bytes_put_le32(out, b->sbn);
+	bytes_put_le32(out + 4, b->is_verified ? JOURNAL_VERIFIED : 0);
+	for (uint32_t i = 0; i < map_num_groups(m, b->sbn); i++) {
+		const struct map_group *g = &m->group[b->sbn * m->group_stride + i];
+		uint32_t own = b->outcome == DECODE_DONE ? map_group_mask(m, b->sbn, i) : g->own;
+		bytes_put_le32(out + JOURNAL_BLOCK_BYTES + i * JOURNAL_GROUP_BYTES, own);
+		bytes_put_le32(out + JOURNAL_BLOCK_BYTES + i * JOURNAL_GROUP_BYTES + 4, g->sum);
+	}
+}
+
+static int decode_one(struct decode *d, struct decode_block *b)
+{
+	struct decode_target target = {&d->held, d->scratch_used};
+	const struct map_block *state = &d->held.map->block[b->sbn];
+	int result;
+	b->outcome = DECODE_DONE;
+	/* A block whose every symbol came by itself is checked with the whole image. */
+	if (map_count_own(d->held.map, b->sbn) == state->real) {
+		decode_describe(d, b);
+		return 0;
+	}
+	result = held_load(&d->held, b->sbn);
+	if (result)
+		return result;
+	if (d->held.num_bad) {
+		b->outcome = DECODE_DAMAGED;
+		return held_drop(&d->held);
+	}
+	result = decode_solve(d, &target, &b->outcome);
+	if (result)
+		return result;
+	if (b->outcome == DECODE_NEED_MORE && state->real - d->held.num_missing + d->held.count < state->stored)
+		b->outcome = DECODE_RESET;
+	decode_describe(d, b);
+	if (b->outcome != DECODE_DONE)
+		return 0;
+	b->num_missing = d->held.num_missing;
+	if (d->held.identities_only)
+		return 0;
+	result = decode_check_scratch(&d->held, b->sbn, target.scratch, b->num_missing, &b->copy_crc,
+		d->payload + b->payload + JOURNAL_BLOCK_BYTES);
+	d->scratch_used += (uint64_t)b->num_missing * d->held.io->geometry->symbol_size;
+	return result;
+}
+
+/* ---- the job ------------------------------------------------------------------------------------ */
+
+/* From here on the scratch counts: what it replaces may go. */
+static int decode_commit_scratch(struct decode *d)
+{
+	struct held *h = &d->held;
+	uint8_t copies[DECODE_BATCH * JOURNAL_COPY_BYTES];
+	uint64_t offset = 0;
+	size_t len = 0;
+	int result = place_io_sync(h->io, RX_SCRATCH);
+	for (uint32_t i = 0; i < d->num_blocks; i++) {
+		if (d->block[i].num_missing == 0)
+			continue;
+		bytes_put_le32(copies + len, d->block[i].sbn);
+		bytes_put_le32(copies + len + 4, d->block[i].num_missing);
+		bytes_put_le32(copies + len + 8, d->block[i].copy_crc);
+		len += JOURNAL_COPY_BYTES;
+	}
+	if (result == 0)
+		result = journal_sync_data(h->journal, h->io);
+	if (result == 0)
+		result = journal_append(h->journal, h->io, JOURNAL_COPY, copies, len);
+	if (result == 0)
+		result = place_io_sync(h->io, RX_JOURNAL);
+	for (uint32_t i = 0; result == 0 && i < d->num_blocks; i++) {
+		result = decode_copy_block(h, d->block[i].sbn, offset, d->block[i].num_missing);
+		offset += (uint64_t)d->block[i].num_missing * h->io->geometry->symbol_size;
+	}
+	return result;
+}
+
+/* Blocks that are done, or start over with their own symbols, as records behind one sync of their data. */
+static int decode_commit_blocks(struct decode *d)
+{
+	struct held *h = &d->held;
+	size_t len = 0;
+	int result;
+	for (uint32_t i = 0; i < d->num_blocks; i++) {
+		const struct decode_block *b = &d->block[i];
+		size_t bytes = decode_payload_bytes(d, b->sbn);
+		if (b->outcome != DECODE_DONE && b->outcome != DECODE_RESET)
+			continue;
+		memmove(d->payload + len, d->payload + b->payload, bytes);
+		d->block[i].payload = len;
+		len += bytes;
+	}
+	if (len == 0)
+		return 0;
+	result = journal_sync_data(h->journal, h->io);
+	if (result == 0)
+		result = journal_append(h->journal, h->io, JOURNAL_BLOCK, d->payload, len);
+	return result ? result : place_io_sync(h->io, RX_JOURNAL);
+}
+
+int decode_run(struct decode *d)
+{
+	int result = 0;
+	d->scratch_used = 0;
+	bool is_damaged = false;
+	for (uint32_t i = 0; result == 0 && i < d->num_blocks; i++) {
+		/* What was found damaged must stay in memory until the map has learnt it. */
+		if (is_damaged)
+			d->block[i].outcome = DECODE_SKIPPED;
+		else
+			result = decode_one(d, &d->block[i]);
+		is_damaged = d->block[i].outcome == DECODE_DAMAGED || is_damaged;
+	}
+	if (d->held.identities_only)
+		return result;
+	if (result == 0 && d->scratch_used)
+		result = decode_commit_scratch(d);
+	return result ? result : decode_commit_blocks(d);
+}
+
+/* ---- afterwards --------------------------------------------------------------------------------- */
+
+void decode_finish(struct decode *d, struct place_map *m)
+{
+	for (uint32_t i = 0; i < d->num_blocks; i++) {
+		const struct decode_block *b = &d->block[i];
+		switch (b->outcome) {
+		case DECODE_DONE:
+		case DECODE_RESET:
+			map_set_block(m, b->sbn, b->is_verified, d->payload + b->payload + JOURNAL_BLOCK_BYTES);
+			break;
+		case DECODE_NEED_MORE:
+			m->block[b->sbn].want = m->block[b->sbn].held + 1;
+			break;
+		case DECODE_DAMAGED:
+			held_forget(&d->held, m);
+			break;
+		case DECODE_SKIPPED:
+			break;
+		}
+		map_thaw(m, b->sbn);
+	}
+	d->num_blocks = 0;
+	d->payload_len = 0;
+	d->scratch_used = 0;
+}
+
+int decode_recover(struct decode *d, const struct decode_copy *copy, uint32_t count)
+{
+	int result = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct place_map *m = d->held.map;
+		struct decode_block *b;
+		uint32_t crc = 0, sbn = copy[i].sbn;
+		if (sbn >= m->geometry->blocks || m->block[sbn].is_done || d->num_blocks == DECODE_BATCH ||
+			decode_payload_bytes(d, sbn) > JOURNAL_MAX_PAYLOAD - d->payload_len ||
+			copy[i].num_missing != m->block[sbn].real - map_count_own(m, sbn))
+			continue;
+		decode_add(d, sbn);
+		b = &d->block[d->num_blocks - 1];
+		b->outcome = DECODE_DONE;
+		decode_describe(d, b);
+		result = decode_check_scratch(&d->held, sbn, copy[i].offset, copy[i].num_missing, &crc,
+			d->payload + b->payload + JOURNAL_BLOCK_BYTES);
+		if (result == 0 && crc == copy[i].crc)
+			result = decode_copy_block(&d->held, sbn, copy[i].offset, copy[i].num_missing);
+		else
+			b->outcome = DECODE_SKIPPED;
+		if (result && result != CAROUSEL_E_NEED_MORE)
+			return result;
+	}
+	return decode_commit_blocks(d);
+}

@@ -1,0 +1,318 @@
+#include "carousel-rx/store/held.h"
+
+#include "common/bytes.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+uint32_t held_cap(const struct geometry *g)
+{
+	return g->max_source + MAP_BLOCK_SPILL;
+}
+
+static const struct map_group *held_group(const struct held *h, uint32_t place)
+{
+	return &h->map->group[map_group_index(h->map, h->sbn, place)];
+}
+
+static void held_add(struct held *h, uint32_t esi, uint32_t place, uint32_t crc, bool has_crc)
+{
+	if (h->count < h->cap)
+		h->symbol[h->count++] =
+			(struct held_symbol){.esi = esi, .place = place, .crc = crc, .has_crc = has_crc};
+}
+
+/* ---- gathering ---------------------------------------------------------------------------------- */
+
+static void held_from_map(struct held *h)
+{
+	/* The list's entries lie at the end of our larger ones until they are spread. */
+	uint32_t count = h->map->block[h->sbn].num_foreign;
+	struct foreign_symbol *list;
+	if (count > h->cap)
+		count = h->cap;
+	list = (struct foreign_symbol *)(void *)(h->symbol + h->cap) - count;
+	count = foreign_list_copy(&h->map->foreign, h->sbn, list, count) < count ? 0 : count;
+	for (uint32_t i = 0; i < count; i++) {
+		struct foreign_symbol f = list[i];
+		held_add(h, f.esi, f.place, 0, false);
+	}
+}
+
+static void held_take_entry(struct held *h, const struct journal_record *r, const uint8_t *p)
+{
+	uint32_t place = bytes_get_le32(p + 4), esi = bytes_get_le32(p + 8), crc = bytes_get_le32(p + 12);
+	if (bytes_get_le32(p) != h->sbn)
+		return;
+	if (r->type == JOURNAL_FOREIGN) {
+		held_add(h, esi, place, crc, true);
+		return;
+	}
+	for (uint32_t i = 0; i < h->count; i++) {
+		if (h->symbol[i].place == place && h->symbol[i].esi == esi) {
+			h->symbol[i] = h->symbol[--h->count];
+			return;
+		}
+	}
+}
+
+static bool held_is_reset(const struct held *h, const struct journal_record *r)
+{
+	for (size_t at = 0; r->len - at >= JOURNAL_BLOCK_BYTES;) {
+		uint32_t sbn = bytes_get_le32(r->payload + at);
+		size_t bytes;
+		if (sbn == h->sbn)
+			return true;
+		if (sbn >= h->map->geometry->blocks)
+			return false;
+		bytes = JOURNAL_BLOCK_BYTES + map_num_groups(h->map, sbn) * JOURNAL_GROUP_BYTES;
+		if (bytes > r->len - at)
+			return false;
+		at += bytes;
+	}
+	return false;
+}
+
+/* Keeps what the map says is there too: the journal may name symbols that were found not to count. */
+static void held_keep_mapped(struct held *h)
+{
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < h->count; i++) {
+		uint32_t place = h->symbol[i].place, bit = 1u << place % MAP_GROUP_PLACES;
+		if (place < h->map->block[h->sbn].real &&
+			held_group(h, place)->taken & bit & ~held_group(h, place)->own)
+			h->symbol[kept++] = h->symbol[i];
+	}
+	h->count = kept;
+}
+
+static int held_from_journal(struct held *h)
+{
+	struct journal_scan scan;
+	struct journal_record r;
+	int result;
+	journal_scan_init(&scan, h->journal, h->io, h->scan_buf, journal_bytes(h->journal));
+	h->count = 0;
+	while ((result = journal_scan_next(&scan, &r)) == 0) {
+		if (r.type == JOURNAL_BLOCK && held_is_reset(h, &r))
+			h->count = 0;
+		if (r.type != JOURNAL_FOREIGN && r.type != JOURNAL_DROP_FOREIGN)
+			continue;
+		for (size_t at = 0; r.len - at >= JOURNAL_ENTRY_BYTES; at += JOURNAL_ENTRY_BYTES)
+			held_take_entry(h, &r, r.payload + at);
+	}
+	held_keep_mapped(h);
+	return result == CAROUSEL_E_NEED_MORE ? 0 : result;
+}
+
+static void held_add_spill(struct held *h)
+{
+	for (uint32_t i = 0; h->map->block[h->sbn].num_spilled && i < h->map->num_spill; i++) {
+		const struct map_spill *s = &h->map->spill[i];
+		if (!s->is_stored || s->sbn != h->sbn)
+			continue;
+		held_add(h, s->esi, i, s->crc, true);
+		h->symbol[h->count - 1].is_spill = 1;
+	}
+}
+
+/* ---- checking ----------------------------------------------------------------------------------- */
+
+static int held_crc(struct held *h, const struct held_symbol *s, uint32_t *crc)
+{
+	size_t size = h->io->geometry->symbol_size;
+	int result = s->is_spill ? place_io_read(h->io, RX_SPILL, (uint64_t)s->place * size, h->buf, size)
+				 : place_read(h->io, h->sbn, s->place, false, 0, size, h->buf);
+	if (result == 0)
+		*crc = (uint32_t)crc32(0, h->buf, (uInt)size);
+	return result;
+}
+
+/* Reads foreign symbols back; *sum: XOR of those in the slot. */
+static int held_check_foreign(struct held *h, uint32_t *sum)
+{
+	*sum = 0;
+	for (uint32_t i = 0; !h->identities_only && i < h->count; i++) {
+		struct held_symbol *s = &h->symbol[i];
+		uint32_t crc = 0;
+		int result = held_crc(h, s, &crc);
+		if (result)
+			return result;
+		s->is_bad = s->has_crc && s->crc != crc;
+		if (!s->has_crc)
+			s->crc = crc;
+		if (!s->is_spill)
+			*sum ^= crc;
+	}
+	return 0;
+}
+
+/* Own symbols from `place` on whose bytes follow each other in the slot, as many as the buffer takes, in one group. */
+static uint32_t held_run(const struct held *h, uint32_t place)
+{
+	const struct geometry *g = h->io->geometry;
+	uint32_t end = place + 1, own = held_group(h, place)->own;
+	uint64_t first = geometry_offset(g, h->sbn, place);
+	if (g->num_pieces != 1 || geometry_own_bytes(g, h->sbn, place) != g->symbol_size)
+		return end;
+	while (end % MAP_GROUP_PLACES && own >> end % MAP_GROUP_PLACES & 1u &&
+		(end - place + 1) * g->symbol_size <= h->buf_bytes &&
+		geometry_offset(g, h->sbn, end) == first + (uint64_t)(end - place) * g->symbol_size &&
+		geometry_own_bytes(g, h->sbn, end) == g->symbol_size)
+		end++;
+	return end;
+}
+
+static int held_check_group(struct held *h, uint32_t group)
+{
+	const struct map_group *g = &h->map->group[h->sbn * h->map->group_stride + group];
+	size_t size = h->io->geometry->symbol_size;
+	uint32_t place = group * MAP_GROUP_PLACES, sum = 0;
+	while (place / MAP_GROUP_PLACES == group && place < h->map->block[h->sbn].real) {
+		uint32_t end;
+		int result;
+		if ((g->own >> place % MAP_GROUP_PLACES & 1u) == 0) {
+			place++;
+			continue;
+		}
+		end = held_run(h, place);
+		if (end - place == 1)
+			result = place_read(h->io, h->sbn, place, true, 0, size, h->buf);
+		else
+			result = place_io_read(h->io, RX_SLOT_TARGET, geometry_offset(h->io->geometry, h->sbn, place),
+				h->buf, (end - place) * size);
+		if (result)
+			return result;
+		for (uint32_t i = 0; i < end - place; i++)
+			sum ^= (uint32_t)crc32(0, h->buf + i * size, (uInt)size);
+		place = end;
+	}
+	h->bad_own[group] = sum == g->sum ? 0 : g->own;
+	return 0;
+}
+
+static int held_order_esi(const void *a, const void *b)
+{
+	const struct held_symbol *x = a, *y = b;
+	return x->esi < y->esi ? -1 : x->esi > y->esi;
+}
+
+static int held_gather_foreign(struct held *h)
+{
+	uint32_t sum;
+	int result = 0;
+	h->count = 0;
+	if (foreign_list_is_evicted(&h->map->foreign, h->sbn))
+		result = held_from_journal(h);
+	else
+		held_from_map(h);
+	held_add_spill(h);
+	if (result == 0)
+		result = held_check_foreign(h, &sum);
+	if (result || h->identities_only || sum == h->map->block[h->sbn].foreign_sum)
+		return result;
+	/* Which one it is only the journal knows. */
+	result = held_from_journal(h);
+	held_add_spill(h);
+	return result ? result : held_check_foreign(h, &sum);
+}
+
+int held_load(struct held *h, uint32_t sbn)
+{
+	uint32_t rank = 0;
+	int result;
+	h->sbn = sbn;
+	h->num_bad = 0;
+	result = held_gather_foreign(h);
+	for (uint32_t i = 0; result == 0 && i < map_num_groups(h->map, sbn); i++) {
+		const struct map_group *g = &h->map->group[sbn * h->map->group_stride + i];
+		h->rank[i] = rank;
+		rank += (uint32_t)__builtin_popcount(~g->own & map_group_mask(h->map, sbn, i));
+		h->bad_own[i] = 0;
+		if (!h->identities_only)
+			result = held_check_group(h, i);
+		h->num_bad += (uint32_t)__builtin_popcount(h->bad_own[i]);
+	}
+	h->num_missing = rank;
+	qsort(h->symbol, h->count, sizeof(*h->symbol), held_order_esi);
+	for (uint32_t i = 0; i < h->count; i++) {
+		if (i && h->symbol[i].esi == h->symbol[i - 1].esi)
+			h->symbol[i].is_bad = 1;
+		h->num_bad += h->symbol[i].is_bad;
+	}
+	return result;
+}
+
+/* ---- dropping ----------------------------------------------------------------------------------- */
+
+static int held_append(struct held *h, enum journal_type type, uint32_t a, uint32_t b, uint32_t c, uint32_t d)
+{
+	uint8_t entry[JOURNAL_ENTRY_BYTES];
+	bytes_put_le32(entry, a);
+	bytes_put_le32(entry + 4, b);
+	bytes_put_le32(entry + 8, c);
+	bytes_put_le32(entry + 12, d);
+	return journal_append(h->journal, h->io, type, entry, sizeof(entry));
+}
+
+int held_drop(struct held *h)
+{
+	int result = 0;
+	for (uint32_t i = 0; result == 0 && i < map_num_groups(h->map, h->sbn); i++)
+		if (h->bad_own[i])
+			result = held_append(h, JOURNAL_DROP_OWN, h->sbn, i, h->bad_own[i],
+				h->map->group[h->sbn * h->map->group_stride + i].sum);
+	for (uint32_t i = 0; result == 0 && i < h->count; i++) {
+		const struct held_symbol *s = &h->symbol[i];
+		if (!s->is_bad)
+			continue;
+		if (s->is_spill)
+			result = held_append(h, JOURNAL_DROP_SPILL, s->place, h->sbn, s->esi, s->crc);
+		else
+			result = held_append(h, JOURNAL_DROP_FOREIGN, h->sbn, s->place, s->esi, s->crc);
+	}
+	return result;
+}
+
+void held_forget(const struct held *h, struct place_map *m)
+{
+	for (uint32_t i = 0; i < map_num_groups(m, h->sbn); i++)
+		if (h->bad_own[i])
+			map_replay_drop_own(m, h->sbn, i, h->bad_own[i], m->group[h->sbn * m->group_stride + i].sum);
+	for (uint32_t i = 0; i < h->count; i++) {
+		const struct held_symbol *s = &h->symbol[i];
+		if (s->is_bad && s->is_spill)
+			map_replay_drop_spill(m, s->place, h->sbn, s->esi);
+		else if (s->is_bad)
+			map_replay_drop_foreign(m, h->sbn, s->place, s->esi, s->crc);
+	}
+}
+
+/* ---- reading ------------------------------------------------------------------------------------ */
+
+int held_read(struct held *h, uint32_t esi, size_t off, size_t len, uint8_t *dst)
+{
+	struct held_symbol key = {.esi = esi};
+	const struct held_symbol *s;
+	const struct map_block *b = &h->map->block[h->sbn];
+	if (esi >= b->real && esi < b->source) {
+		memset(dst, 0, len);
+		return 0;
+	}
+	if (esi < b->real && map_is_own(h->map, h->sbn, esi))
+		return place_read(h->io, h->sbn, esi, true, off, len, dst);
+	s = bsearch(&key, h->symbol, h->count, sizeof(*h->symbol), held_order_esi);
+	if (s == NULL)
+		return CAROUSEL_E_SYMBOL;
+	if (s->is_spill)
+		return place_io_read(
+			h->io, RX_SPILL, (uint64_t)s->place * h->io->geometry->symbol_size + off, dst, len);
+	return place_read(h->io, h->sbn, s->place, false, off, len, dst);
+}
+
+uint32_t held_rank(const struct held *h, uint32_t place)
+{
+	uint32_t before = (1u << place % MAP_GROUP_PLACES) - 1;
+	return h->rank[place / MAP_GROUP_PLACES] + (uint32_t)__builtin_popcount(~held_group(h, place)->own & before);
+}

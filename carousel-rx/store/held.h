@@ -1,0 +1,51 @@
+/* held.h - where the symbols of one block lie, gathered for decoding it. */
+#ifndef CAROUSEL_RX_STORE_HELD_H
+#define CAROUSEL_RX_STORE_HELD_H
+
+#include "carousel-rx/store/journal.h"
+#include "carousel-rx/store/place_map.h"
+
+/* A symbol that does not lie in its own place. */
+struct held_symbol {
+	uint32_t esi;
+	uint32_t place; /* or slot of the spill */
+	uint32_t crc;
+	uint8_t is_spill, has_crc, is_bad;
+};
+
+/* Work memory of a block; all borrowed. */
+struct held {
+	struct place_io *io;
+	struct journal *journal;
+	const struct place_map *map;
+	uint32_t sbn, cap, count;
+	struct held_symbol *symbol; /* cap of them; sorted by ESI once held_load returned */
+	uint32_t *rank;             /* a group: places of earlier groups that are not own */
+	uint32_t *bad_own;          /* a group: own places to be dropped */
+	uint8_t *buf;               /* HELD_BUF_BYTES */
+	size_t buf_bytes;
+	uint8_t *scan_buf;    /* JOURNAL_SCAN_BYTES; may be memory that decoding uses afterwards */
+	bool identities_only; /* nothing is read back */
+	uint32_t num_bad;
+	uint32_t num_missing; /* places that are not own: what decoding will put into the scratch */
+};
+
+#define HELD_BUF_BYTES (128u * 1024) /* more than the largest symbol */
+
+/* Symbols that held_load must have room for. */
+uint32_t held_cap(const struct geometry *);
+
+/* Gathers the block's symbols, from the map or from the journal, reads each one back and checks it against its CRC-32.
+ * What does not match is counted in num_bad and marked, so that held_drop can take it out. Storage's errors. */
+int held_load(struct held *, uint32_t sbn);
+/* Writes the drops to the journal. */
+int held_drop(struct held *);
+/* On the receiver's thread: takes the dropped symbols out of the map. */
+void held_forget(const struct held *, struct place_map *);
+
+/* Bytes of a held symbol. SYMBOL when it is not held. */
+int held_read(struct held *, uint32_t esi, size_t off, size_t len, uint8_t *dst);
+/* The number of a place among those that are not own: where it lies in the scratch. */
+uint32_t held_rank(const struct held *, uint32_t place);
+
+#endif

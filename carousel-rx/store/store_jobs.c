@@ -1,0 +1,302 @@
+#include "carousel-rx/store/store_internal.h"
+
+#include <string.h>
+
+/* Blocks wait for each other up to the sync interval, so that a sync serves many, unless there is as much as this. */
+#define JOBS_DECODE_AT_ONCE (1024u * 1024)
+
+void store_break(struct store *s, int error)
+{
+	log_write(s->config.log, CAROUSEL_LOG_ERROR, "symbol store: %s", carousel_strerror(error));
+	s->phase = STORE_BROKEN;
+	s->error = error;
+}
+
+/* What a lane's job wrote counts, also against the write rate. */
+static void jobs_account(struct store *s, struct place_io *io, uint64_t now_ns)
+{
+	uint64_t bits = io->bytes_written * 8, rate = s->config.write_rate_bps;
+	s->bytes_written += io->bytes_written;
+	io->bytes_written = 0;
+	if (rate == 0)
+		return;
+	if (s->write_allowed_ns < now_ns)
+		s->write_allowed_ns = now_ns;
+	s->write_allowed_ns += bits / rate * 1000000000u + bits % rate * 1000000000u / rate;
+}
+
+/* ---- writing ------------------------------------------------------------------------------------ */
+
+static void write_run(struct carousel_job *job)
+{
+	struct write_job *w = (struct write_job *)(void *)job;
+	struct store *s = w->store;
+	job->result = staging_write(&s->staging, w->buffer, &s->write_io, &s->journal);
+}
+
+static int write_done(struct carousel_job *job, uint64_t now_ns)
+{
+	struct write_job *w = (struct write_job *)(void *)job;
+	struct store *s = w->store;
+	bool was_ready = s->map.ready_first != MAP_NONE;
+	w->is_running = false;
+	jobs_account(s, &s->write_io, now_ns);
+	if (job->result) {
+		store_break(s, job->result);
+		return 0;
+	}
+	for (uint32_t i = 0; i < w->buffer->used; i++) {
+		const struct staged *e = &w->buffer->entry[i];
+		map_stored(&s->map, e->sbn, e->esi, &e->spot, e->crc);
+	}
+	w->buffer->used = 0;
+	if (!was_ready)
+		s->ready_since_ns = now_ns;
+	if (!s->is_dirty)
+		s->dirty_since_ns = now_ns;
+	s->is_dirty = true;
+	return 0;
+}
+
+/* When the staged symbols want to be written; UINT64_MAX: there are none. */
+static uint64_t write_time(const struct store *s)
+{
+	const struct staging_buffer *b = &s->staging.buffer[s->staging.filling];
+	uint64_t at;
+	if (s->write.is_running || s->phase != STORE_RECEIVING || b->used == 0)
+		return UINT64_MAX;
+	at = b->used == s->staging.cap || s->wants_flush ? 0 : b->since_ns + STORE_WRITE_INTERVAL_NS;
+	return at < s->write_allowed_ns ? s->write_allowed_ns : at;
+}
+
+/* ---- the other lane ----------------------------------------------------------------------------- */
+
+static void work_run(struct carousel_job *job)
+{
+	struct work_job *w = (struct work_job *)(void *)job;
+	struct store *s = w->store;
+	switch (w->kind) {
+	case WORK_OPEN:
+		job->result = replay_run(&s->decode, &s->map, &s->journal, &s->replayed);
+		break;
+	case WORK_START_OVER:
+		job->result = journal_create(&s->journal, &s->work_io);
+		break;
+	case WORK_SYNC:
+		job->result = journal_sync_data(&s->journal, &s->work_io);
+		break;
+	case WORK_DECODE:
+		job->result = decode_run(&s->decode);
+		break;
+	case WORK_VERIFY:
+		job->result = verify_run(&s->verify);
+		break;
+	}
+}
+
+static void work_check_complete(struct store *s)
+{
+	if (s->phase == STORE_RECEIVING && s->map.blocks_done == s->geometry.blocks) {
+		s->phase = STORE_COMPLETE;
+		s->wants_flush = false;
+	}
+}
+
+static void work_opened(struct store *s, uint64_t now_ns)
+{
+	s->phase = STORE_RECEIVING;
+	s->ready_since_ns = now_ns;
+	s->journal_at_sync = journal_bytes(&s->journal);
+	if (s->replayed.symbols_resumed)
+		log_write(s->config.log, CAROUSEL_LOG_NOTICE, "symbol store: %llu symbols found again, %llu refused",
+			(unsigned long long)s->replayed.symbols_resumed,
+			(unsigned long long)s->replayed.entries_refused);
+	if (s->replayed.bytes_damaged)
+		log_write(s->config.log, CAROUSEL_LOG_WARNING, "symbol store: %llu bytes of the journal are damaged",
+			(unsigned long long)s->replayed.bytes_damaged);
+	work_check_complete(s);
+}
+
+/* Nothing that lies in the slot can be told right from wrong: all over again. */
+static void work_start_over(struct store *s)
+{
+	for (uint32_t sbn = 0; sbn < s->geometry.blocks; sbn++)
+		map_clear_block(&s->map, sbn);
+	memset(&s->replayed, 0, sizeof(s->replayed));
+	s->wants_start_over = true;
+	s->phase = STORE_OPENING;
+}
+
+static void work_verified(struct store *s, int result)
+{
+	if (result == 0) {
+		s->phase = STORE_VERIFIED;
+		return;
+	}
+	log_write(s->config.log, CAROUSEL_LOG_WARNING, "symbol store: the slot does not hold the image: %s",
+		carousel_strerror(result));
+	if (s->is_probe) {
+		s->phase = STORE_IDLE;
+		store_tables_deinit(s);
+	} else {
+		work_start_over(s);
+	}
+}
+
+static int work_done(struct carousel_job *job, uint64_t now_ns)
+{
+	struct work_job *w = (struct work_job *)(void *)job;
+	struct store *s = w->store;
+	int result = job->result;
+	w->is_running = false;
+	jobs_account(s, &s->work_io, now_ns);
+	if (w->kind == WORK_VERIFY && result == CAROUSEL_E_NEED_MORE)
+		return 0;
+	if (result && !(w->kind == WORK_VERIFY && result == CAROUSEL_E_DIGEST)) {
+		store_break(s, result);
+		return 0;
+	}
+	switch (w->kind) {
+	case WORK_OPEN:
+	case WORK_START_OVER:
+		s->wants_start_over = false;
+		work_opened(s, now_ns);
+		break;
+	case WORK_SYNC:
+		break;
+	case WORK_DECODE:
+		decode_finish(&s->decode, &s->map);
+		s->ready_since_ns = now_ns;
+		work_check_complete(s);
+		break;
+	case WORK_VERIFY:
+		s->wants_verify = false;
+		work_verified(s, result);
+		break;
+	}
+	return 0;
+}
+
+/* When a decode is worth it; UINT64_MAX: nothing is ready. */
+static uint64_t decode_time(const struct store *s)
+{
+	uint64_t bytes = 0;
+	uint32_t ready = 0;
+	if (s->phase != STORE_RECEIVING || s->map.ready_first == MAP_NONE)
+		return UINT64_MAX;
+	for (uint32_t sbn = s->map.ready_first; sbn != MAP_NONE && ready < DECODE_BATCH;
+		sbn = s->map.block[sbn].next_ready) {
+		ready++;
+		bytes += (uint64_t)s->map.block[sbn].real * s->geometry.symbol_size;
+	}
+	if (s->config.allow_absent || s->wants_flush || bytes >= JOBS_DECODE_AT_ONCE || ready == DECODE_BATCH ||
+		s->map.blocks_done + ready >= s->geometry.blocks)
+		return 0;
+	return s->ready_since_ns + s->config.sync_interval_ns;
+}
+
+/* Symbols that were journaled and not synced are read back after a restart; their list must fit there. */
+static bool sync_is_urgent(const struct store *s, uint64_t journal_now)
+{
+	size_t room = (s->decode.decoder_bytes - JOURNAL_SCAN_BYTES) / 20 * JOURNAL_ENTRY_BYTES;
+	return journal_now - s->journal_at_sync > room - 2 * (size_t)s->staging.cap * JOURNAL_ENTRY_BYTES;
+}
+
+static uint64_t sync_time(const struct store *s)
+{
+	if (!s->is_dirty || s->phase != STORE_RECEIVING)
+		return UINT64_MAX;
+	if (s->wants_flush && !s->write.is_running && s->staging.buffer[s->staging.filling].used == 0)
+		return 0;
+	if (sync_is_urgent(s, s->journal_bytes_seen))
+		return 0;
+	return s->dirty_since_ns + s->config.sync_interval_ns;
+}
+
+static struct carousel_job *work_start(struct store *s, enum store_work kind)
+{
+	s->work.kind = kind;
+	s->work.is_running = true;
+	s->work.job.result = 0;
+	return &s->work.job;
+}
+
+static struct carousel_job *decode_start(struct store *s)
+{
+	while (s->map.ready_first != MAP_NONE && decode_has_room(&s->decode, s->map.ready_first)) {
+		uint32_t sbn = map_pop_ready(&s->map);
+		if (sbn == MAP_NONE)
+			break;
+		decode_add(&s->decode, sbn);
+	}
+	if (s->decode.num_blocks == 0)
+		return NULL;
+	s->is_dirty = false;
+	s->journal_at_sync = s->journal_bytes_seen;
+	return work_start(s, WORK_DECODE);
+}
+
+static struct carousel_job *work_next(struct store *s, uint64_t now_ns)
+{
+	struct carousel_job *job;
+	if (s->work.is_running)
+		return NULL;
+	if (s->phase == STORE_OPENING)
+		return work_start(s, s->wants_start_over ? WORK_START_OVER : WORK_OPEN);
+	if (s->phase == STORE_VERIFYING && s->wants_verify)
+		return work_start(s, WORK_VERIFY);
+	if (!s->write.is_running)
+		s->journal_bytes_seen = s->config.allow_absent ? 0 : journal_bytes(&s->journal);
+	if (decode_time(s) <= now_ns && (job = decode_start(s)) != NULL)
+		return job;
+	if (sync_time(s) <= now_ns) {
+		s->is_dirty = false;
+		s->journal_at_sync = s->journal_bytes_seen;
+		return work_start(s, WORK_SYNC);
+	}
+	return NULL;
+}
+
+static void jobs_check_flushed(struct store *s)
+{
+	if (!s->write.is_running && !s->work.is_running && !s->is_dirty && s->map.ready_first == MAP_NONE &&
+		s->staging.buffer[s->staging.filling].used == 0)
+		s->wants_flush = false;
+}
+
+struct carousel_job *store_next_job(struct store *s, uint64_t now_ns)
+{
+	if (!s->has_tables)
+		return NULL;
+	if (s->wants_flush)
+		jobs_check_flushed(s);
+	if (write_time(s) <= now_ns && write_time(s) != UINT64_MAX) {
+		s->write.buffer = staging_swap(&s->staging);
+		s->write.is_running = true;
+		s->write.job.result = 0;
+		return &s->write.job;
+	}
+	return work_next(s, now_ns);
+}
+
+uint64_t store_deadline(const struct store *s)
+{
+	uint64_t at, other;
+	if (!s->has_tables)
+		return UINT64_MAX;
+	at = write_time(s);
+	if (s->work.is_running)
+		return at;
+	if (s->phase == STORE_OPENING || (s->phase == STORE_VERIFYING && s->wants_verify))
+		return 0;
+	other = decode_time(s);
+	at = other < at ? other : at;
+	other = sync_time(s);
+	return other < at ? other : at;
+}
+
+void store_jobs_init(struct store *s)
+{
+	s->write = (struct write_job){.job = {.run = write_run, .done = write_done}, .store = s};
+	s->work = (struct work_job){.job = {.run = work_run, .done = work_done}, .store = s};
+}

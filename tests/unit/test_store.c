@@ -1,0 +1,164 @@
+/* covers: carousel-rx/store/store.c carousel-rx/store/store_tables.c carousel-rx/store/store_jobs.c */
+#include "tests/lib/test.h"
+
+#include "carousel-rx/store/store.h"
+#include "common/carousel_error.h"
+#include "tests/lib/fault_alloc.h"
+#include "tests/lib/ram_storage.h"
+#include "tests/lib/store_fixture.h"
+
+struct bench {
+	struct store_fixture fixture;
+	struct ram_storage storage;
+	struct store_config config;
+	struct store *store;
+	uint64_t now_ns;
+};
+
+static void bench_open(struct bench *b)
+{
+	assert_int_equal(store_new(&b->store, &b->config), 0);
+	assert_int_equal(store_begin(b->store, &b->fixture.image, b->now_ns), 0);
+	store_fixture_jobs(b->store, b->now_ns);
+}
+
+static void bench_init(struct bench *b, const struct store_fixture_shape *shape, uint64_t slot_bytes)
+{
+	memset(b, 0, sizeof(*b));
+	store_fixture_init(&b->fixture, shape);
+	ram_storage_init(&b->storage, slot_bytes);
+	b->config = (struct store_config){.storage = &b->storage.table};
+	bench_open(b);
+}
+
+static void bench_deinit(struct bench *b)
+{
+	size_t now, peak;
+	store_memory(b->store, &now, &peak);
+	assert_true(peak < 12u * 1024 * 1024);
+	store_free(b->store);
+	ram_storage_deinit(&b->storage);
+	store_fixture_deinit(&b->fixture);
+}
+
+static struct store_progress bench_progress(const struct bench *b)
+{
+	struct store_progress p;
+	store_progress(b->store, &p);
+	return p;
+}
+
+static void bench_expect_verified(struct bench *b)
+{
+	assert_int_equal(bench_progress(b).error, 0);
+	assert_int_equal(bench_progress(b).phase, STORE_COMPLETE);
+	assert_int_equal(store_verify(b->store), 0);
+	store_fixture_jobs(b->store, b->now_ns);
+	assert_int_equal(bench_progress(b).phase, STORE_VERIFIED);
+	assert_memory_equal(b->storage.file[RX_SLOT_TARGET].now, b->fixture.data, b->fixture.image.layout.image_bytes);
+}
+
+static struct store_fixture_air bench_air(struct bench *b, unsigned loss_percent, uint64_t seed)
+{
+	return (struct store_fixture_air){
+		.seed = seed, .loss_percent = loss_percent, .now_ns = &b->now_ns, .step_ns = 1000000, .jobs_every = 7};
+}
+
+static void test_every_scheme_arrives(void **state)
+{
+	static const unsigned losses[] = {0, 10, 40};
+	unsigned count;
+	const struct store_fixture_shape *shapes = store_fixture_shapes(&count);
+	(void)state;
+	assert_true(count > 0);
+	for (unsigned i = 0; i < count; i++) {
+		for (unsigned l = 0; l < 3; l++) {
+			/* A slot whose end cuts the last place, and one with room to spare. */
+			struct bench b;
+			struct store_fixture_air air;
+			bench_init(&b, &shapes[i], shapes[i].image_bytes + (l == 1 ? 100000 : 0));
+			air = bench_air(&b, losses[l], i * 10 + l);
+			store_fixture_receive(&b.fixture, b.store, &air);
+			bench_expect_verified(&b);
+			bench_deinit(&b);
+		}
+	}
+}
+
+static void test_repair_symbols_alone(void **state)
+{
+	unsigned count;
+	const struct store_fixture_shape *shapes = store_fixture_shapes(&count);
+	(void)state;
+	for (unsigned i = 0; i < count; i++) {
+		struct bench b;
+		struct store_fixture_air air;
+		if (shapes[i].encoding_id != FEC_RAPTORQ)
+			continue;
+		bench_init(&b, &shapes[i], shapes[i].image_bytes);
+		air = bench_air(&b, 20, i);
+		air.repair_only = true;
+		air.first_repair = 70000;
+		store_fixture_receive(&b.fixture, b.store, &air);
+		bench_expect_verified(&b);
+		bench_deinit(&b);
+	}
+}
+
+static void test_goes_on_after_a_restart(void **state)
+{
+	unsigned count;
+	const struct store_fixture_shape *shapes = store_fixture_shapes(&count);
+	(void)state;
+	for (unsigned i = 0; i < count; i++) {
+		struct bench b;
+		struct store_fixture_air air;
+		bench_init(&b, &shapes[i], shapes[i].image_bytes);
+		for (unsigned again = 0; bench_progress(&b).phase == STORE_RECEIVING; again++) {
+			uint64_t have;
+			air = bench_air(&b, 30, i + again);
+			air.max_symbols = 60;
+			air.skip_symbols = again * 80;
+			store_fixture_receive(&b.fixture, b.store, &air);
+			store_flush(b.store);
+			store_fixture_jobs(b.store, b.now_ns);
+			have = bench_progress(&b).symbols_have;
+			store_free(b.store);
+			bench_open(&b);
+			assert_int_equal(bench_progress(&b).symbols_have, have);
+			assert_int_equal(bench_progress(&b).symbols_resumed, have);
+			assert_true(again < 1000);
+		}
+		bench_expect_verified(&b);
+		bench_deinit(&b);
+	}
+}
+
+static void test_bad_arguments(void **state)
+{
+	unsigned count;
+	const struct store_fixture_shape *shapes = store_fixture_shapes(&count);
+	uint8_t symbol[1024] = {0};
+	struct bench b;
+	(void)state;
+	bench_init(&b, &shapes[0], shapes[0].image_bytes);
+	assert_int_equal(store_add(b.store, 99999, 0, symbol, 1024, 0), CAROUSEL_E_SYMBOL);
+	assert_int_equal(store_add(b.store, 0, 99999, symbol, 1024, 0), CAROUSEL_E_SYMBOL);
+	assert_int_equal(store_add(b.store, 0, 0, symbol, 1023, 0), CAROUSEL_E_SYMBOL);
+	assert_int_equal(store_add(b.store, 0, 0, NULL, 1024, 0), CAROUSEL_E_SYMBOL);
+	assert_int_equal(store_add(b.store, 0, 0, symbol, 1024, 0), 0);
+	assert_int_equal(store_add(b.store, 0, 0, symbol, 1024, 0), CAROUSEL_E_DUPLICATE);
+	assert_int_equal(store_begin(b.store, &b.fixture.image, 0), 0);
+	bench_deinit(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_scheme_arrives),
+		cmocka_unit_test(test_repair_symbols_alone),
+		cmocka_unit_test(test_goes_on_after_a_restart),
+		cmocka_unit_test(test_bad_arguments),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
