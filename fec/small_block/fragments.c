@@ -6,8 +6,13 @@
 
 #include <errno.h>
 #include <liberasurecode/erasurecode.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+
+/* The built-in backend keeps its field's tables in globals that each new instance fills again and each destroyed one
+ * frees, for all. One instance at a time, then. */
+static pthread_mutex_t built_in_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static ec_backend_id_t backend_of(uint16_t instance_id)
 {
@@ -40,19 +45,26 @@ int fragments_open(struct fragments_code *code, uint16_t instance_id, uint32_t k
 {
 	struct ec_args args = {.k = (int)k, .m = (int)m, .hd = (int)m, .ct = CHKSUM_NONE};
 	args.w = (int)fragments_word(instance_id) * 8;
+	int result;
+	code->instance_id = instance_id;
 	code->k = k;
 	code->m = m;
+	if (instance_id == FEC_INSTANCE_RS_VAND)
+		pthread_mutex_lock(&built_in_lock);
 	code->descriptor = liberasurecode_instance_create(backend_of(instance_id), &args);
 	if (code->descriptor > 0)
 		return 0;
-	return code->descriptor == -ENOMEM ? CAROUSEL_E_MEMORY : CAROUSEL_E_UNSUPPORTED;
+	result = code->descriptor == -ENOMEM ? CAROUSEL_E_MEMORY : CAROUSEL_E_UNSUPPORTED;
+	if (instance_id == FEC_INSTANCE_RS_VAND)
+		pthread_mutex_unlock(&built_in_lock);
+	return result;
 }
 
 void fragments_close(struct fragments_code *code)
 {
-	if (code->descriptor > 0)
-		liberasurecode_instance_destroy(code->descriptor);
-	code->descriptor = 0;
+	liberasurecode_instance_destroy(code->descriptor);
+	if (code->instance_id == FEC_INSTANCE_RS_VAND)
+		pthread_mutex_unlock(&built_in_lock);
 }
 
 static int fragments_error(int status)

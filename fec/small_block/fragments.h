@@ -8,6 +8,7 @@
 
 /* An open code of k source and m >= 1 repair symbols. */
 struct fragments_code {
+	uint16_t instance_id;
 	int descriptor;
 	uint32_t k, m;
 };
@@ -25,7 +26,8 @@ int fragments_is_available(uint16_t instance_id);
 /* Octets that the length of a symbol must be a multiple of. */
 size_t fragments_word(uint16_t instance_id);
 
-/* Errors: UNSUPPORTED (the backend), MEMORY. */
+/* Opens a code; when it succeeds, closed by the same thread. While one of the built-in backend is open, other threads
+ * that open one wait, and this thread must not. Errors: UNSUPPORTED (the backend or its parameters), MEMORY. */
 int fragments_open(struct fragments_code *, uint16_t instance_id, uint32_t k, uint32_t m);
 void fragments_close(struct fragments_code *);
 
