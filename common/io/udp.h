@@ -23,7 +23,7 @@ struct udp_sender_config {
 	struct udp_address
 		source;        /* to send from, as source-specific receivers expect it; family 0: the kernel's choice */
 	const char *interface; /* name or address; NULL: by route */
-	unsigned ttl;          /* TTL or hop limit, 0 to 255; 0 keeps datagrams on this host */
+	unsigned ttl;          /* TTL or hop limit, 0 to 255; 0: on this host only, by the loopback interface */
 	bool loop;             /* receivers on this host hear it too */
 	size_t buffer_bytes;   /* wanted socket buffer; 0: 4 MiB */
 	bool no_offload;       /* never use UDP GSO */
@@ -40,8 +40,8 @@ struct udp_sender {
 	int last_errno; /* of the latest loss or error, 0 when there was none */
 };
 
-/* Errors: ADDRESS (destination, source, interface), ARGUMENT (ttl above 255; 0 with a unicast address that is not this
- * host's loopback), PERMISSION, IO. On failure there is nothing to close. */
+/* Errors: ADDRESS (destination, source, interface), ARGUMENT (ttl above 255, or 0 and the
+ * way is not through the loopback interface), PERMISSION, IO. On failure there is nothing to close. */
 int udp_sender_open(struct udp_sender *, const struct udp_sender_config *);
 void udp_sender_close(struct udp_sender *);
 
@@ -67,8 +67,8 @@ struct udp_receiver_config {
 struct udp_receiver;
 
 struct udp_datagram {
-	const uint8_t *data; /* in the receiver's memory, until the next udp_receiver_fill() */
-	size_t len;          /* may be 0 */
+	uint8_t *data; /* in the receiver's memory, until the next udp_receiver_fill(); may be written to */
+	size_t len;    /* may be 0 */
 	struct udp_address source;
 };
 

@@ -4,6 +4,7 @@
 #include "common/carousel_error.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <string.h>
@@ -20,13 +21,20 @@
 
 /* ---- opening ---------------------------------------------------------------------------------- */
 
-/* A TTL of 0 is a promise that nothing leaves this host. Only multicast knows that TTL. */
-static bool udp_sender_is_kept_in(const struct udp_sender_config *config)
+/* A TTL of 0 is a promise that nothing leaves this host, which the kernel does not keep by itself: with nobody here in
+ * the group Linux puts such a datagram on the wire all the same, and hosts take it. So only the loopback interface will
+ * do. index 0 becomes its index. */
+static int udp_sender_keep_in(const struct udp_address *to, unsigned *index)
 {
 	static const uint8_t loopback6[16] = {[15] = 1};
-	const struct udp_address *to = &config->destination;
-	return udp_address_is_multicast(to) || (to->family == 4 && to->ip[0] == 127) ||
-	       (to->family == 6 && memcmp(to->ip, loopback6, 16) == 0);
+	const unsigned loopback = if_nametoindex("lo");
+	if (!udp_address_is_multicast(to))
+		return (to->family == 4 && to->ip[0] == 127) || (to->family == 6 && memcmp(to->ip, loopback6, 16) == 0)
+			       ? 0
+			       : CAROUSEL_E_ARGUMENT;
+	if (*index == 0)
+		*index = loopback;
+	return loopback != 0 && *index == loopback ? 0 : CAROUSEL_E_ARGUMENT;
 }
 
 static int udp_sender_options_4(int fd, const struct udp_sender_config *config, unsigned index)
@@ -73,12 +81,14 @@ int udp_sender_open(struct udp_sender *s, const struct udp_sender_config *config
 	int result, segment = 0;
 	memset(s, 0, sizeof *s);
 	s->fd = -1;
-	if (config->ttl > 255 || (config->ttl == 0 && !udp_sender_is_kept_in(config)))
+	if (config->ttl > 255)
 		return CAROUSEL_E_ARGUMENT;
 	if (config->destination.port == 0 ||
 		(config->source.family && config->source.family != config->destination.family))
 		return CAROUSEL_E_ADDRESS;
 	result = udp_interface_index(config->interface, &index);
+	if (result == 0 && config->ttl == 0)
+		result = udp_sender_keep_in(&config->destination, &index);
 	if (result == 0)
 		result = socket_address(&config->destination, index, &to, &to_len);
 	if (result == 0)
