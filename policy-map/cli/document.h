@@ -1,0 +1,40 @@
+/* document.h - the files that the verbs work on: an envelope, or the bare text that goes into one. */
+#ifndef POLICY_MAP_CLI_DOCUMENT_H
+#define POLICY_MAP_CLI_DOCUMENT_H
+
+#include "common/envelope.h"
+#include "common/io/cli.h"
+#include "common/json_fields.h"
+#include "policy-map/manifest.h"
+#include "policy-map/policy_map.h"
+#include "policy-map/trust.h"
+
+#include <stdbool.h>
+
+struct document {
+	char *text; /* of the file; owned */
+	size_t len;
+	bool is_envelope;
+	struct envelope envelope;
+	const char *type; /* payload type; guessed from the content of a bare text, NULL: unknown */
+	const uint8_t *payload;
+	size_t payload_len;
+};
+
+/* All functions say on stderr what is wrong and return an exit status: CLI_OK or CLI_FAILED. "-" reads stdin. */
+int document_read(const struct cli *, const char *path, size_t limit, char **text, size_t *len);
+int document_load(const struct cli *, const char *path, struct document *);
+void document_deinit(struct document *);
+int document_write(const struct cli *, const char *path, const void *data, size_t len, unsigned mode);
+int document_write_envelope(const struct cli *, const char *path, const struct envelope *);
+
+/* file:line:column on stderr when it does not parse. */
+int document_parse_map(
+	const struct cli *, const char *path, const struct document *, bool strict, struct policy_map **);
+/* The newest root of a chain file (roots.dsse), each link checked. */
+int document_load_trust(const struct cli *, const char *path, struct trust *);
+
+/* Prints a line of JSON on stdout and releases it. */
+int document_print_json(const struct cli *, json_t *);
+
+#endif

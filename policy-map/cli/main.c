@@ -1,0 +1,26 @@
+#include "policy-map/cli/verbs.h"
+
+#include <sodium.h>
+#include <stdio.h>
+
+static const struct cli_verb verbs[] = {
+	{"keygen", "NAME", "make a key pair: NAME.key and NAME.pub", verb_keygen},
+	{"trust", "VERB ...", "roots of trust: init, rotate, append, show", verb_trust},
+	{"manifest", "VERB ...", "the signed descriptions of images: create, show", verb_manifest},
+	{"fmt", "FILE", "bring a map into its canonical form", verb_fmt},
+	{"sign", "--role ROLE --key KEY IN OUT", "check a document and sign it", verb_sign},
+	{"verify", "--trust ROOTS FILE", "who signed, and whose signature is missing", verb_verify},
+	{"show", "FILE", "a map as a grid, or any other document", verb_show},
+	{"explain", "--map FILE --class CLASS ...", "what a map makes a box do, and why", verb_explain},
+};
+
+int main(int argc, char **argv)
+{
+	const struct cli_program program = {
+		"policy-map", "the version map: edit, check, compare, sign", verbs, sizeof verbs / sizeof *verbs};
+	if (sodium_init() < 0) {
+		fprintf(stderr, "policy-map: no source of randomness\n");
+		return CLI_FAILED;
+	}
+	return cli_main(&program, argc, argv);
+}

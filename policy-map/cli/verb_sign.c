@@ -1,0 +1,116 @@
+#include "policy-map/cli/verbs.h"
+
+#include "common/carousel_error.h"
+#include "policy-map/cli/check.h"
+#include "policy-map/cli/keys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct sign {
+	const char *role, *key, *trust_path;
+	uint64_t passphrase_fd;
+	bool add, json;
+	const char *in, *out;
+};
+
+/* The envelope to put the signature in: a new one over a checked payload, or with --add the one that is there. */
+static int open_envelope(const struct cli *cli, const struct sign *s, struct envelope *e)
+{
+	struct document d;
+	char *payload = NULL;
+	const char *role;
+	size_t len;
+	int result = document_load(cli, s->in, &d);
+	if (result != CLI_OK)
+		return result;
+	role = check_role_of(d.type);
+	result = check_document(cli, s->in, &d, &payload, &len);
+	if (result == CLI_OK && s->role && strcmp(s->role, role) != 0)
+		result = cli_fail(cli, "%s is signed by role %s, not %s", s->in, role, s->role);
+	if (result == CLI_OK && d.is_envelope && !s->add)
+		result = cli_fail(cli, "%s carries signatures already: --add adds one", s->in);
+	if (result == CLI_OK && !d.is_envelope && s->add)
+		result = cli_fail(cli, "%s is no envelope that --add could add to", s->in);
+	if (result == CLI_OK && d.is_envelope && d.envelope.num_skipped)
+		result = cli_fail(cli, "%s carries signatures of a kind that is not known here", s->in);
+	if (result == CLI_OK && d.is_envelope) {
+		*e = d.envelope;
+		memset(&d.envelope, 0, sizeof d.envelope);
+	} else if (result == CLI_OK && envelope_init(NULL, e, d.type, payload, len) != 0) {
+		result = cli_fail(cli, "%s: too large", s->in);
+	}
+	memory_free(NULL, payload);
+	document_deinit(&d);
+	return result;
+}
+
+/* With --trust: a signature that would count for nothing is refused before it is made. */
+static int check_signer(
+	const struct cli *cli, const struct sign *s, const struct envelope *e, const struct key_public *key)
+{
+	const char *role_name = check_role_of(e->type);
+	const struct trust_role *role;
+	struct trust trust;
+	if (s->trust_path == NULL)
+		return CLI_OK;
+	if (document_load_trust(cli, s->trust_path, &trust) != CLI_OK)
+		return CLI_FAILED;
+	role = trust_root_role(&trust.root, role_name);
+	for (unsigned i = 0; role && i < role->num_keys; i++) {
+		if (memcmp(role->key_ids[i], key->id, KEY_ID_BYTES) == 0)
+			return CLI_OK;
+	}
+	return cli_fail(
+		cli, "%s: this key is none of role %s in root version %u", s->key, role_name, trust.root.version);
+}
+
+static int sign(const struct cli *cli, const struct sign *s)
+{
+	struct keys_signer k;
+	struct envelope e;
+	char id[2 * KEY_ID_BYTES + 1];
+	int result = open_envelope(cli, s, &e), error;
+	if (result != CLI_OK)
+		return result;
+	result = keys_open_signer(cli, s->key, s->passphrase_fd, &k);
+	if (result == CLI_OK) {
+		hash_hex(id, k.signer.public_key.id, KEY_ID_BYTES);
+		result = check_signer(cli, s, &e, &k.signer.public_key);
+		error = result == CLI_OK ? envelope_sign(&e, &k.signer) : 0;
+		if (error)
+			result = cli_fail(cli, "%s: %s", s->key, carousel_strerror(error));
+		if (result == CLI_OK)
+			result = document_write_envelope(cli, s->out, &e);
+		if (result == CLI_OK && s->json)
+			result =
+				document_print_json(cli, json_pack("{s:s,s:s,s:s,s:s,s:i}", "format", "carousel-sign/1",
+								 "role", check_role_of(e.type), "keyid", id, "file",
+								 s->out, "signatures", (int)e.num_signatures));
+		keys_close_signer(&k);
+	}
+	envelope_deinit(NULL, &e);
+	return result;
+}
+
+int verb_sign(const struct cli *cli, int argc, char **argv)
+{
+	struct sign s = {.passphrase_fd = KEYS_NO_FD};
+	const struct cli_option options[] = {
+		{"role", CLI_STRING, &s.role, 0, 0, "ROLE", "root, map, image or heartbeat; must fit the document"},
+		{"key", CLI_STRING, &s.key, 0, 0, "KEY", "secret key file"},
+		{"add", CLI_FLAG, &s.add, 0, 0, NULL, "add a signature to those that IN carries"},
+		{"trust", CLI_STRING, &s.trust_path, 0, 0, "ROOTS", "refuse a key that has no part in the role"},
+		{"passphrase-fd", CLI_U64, &s.passphrase_fd, 0, 1023, "N",
+			"read the passphrase from this file descriptor"},
+		{"json", CLI_FLAG, &s.json, 0, 0, NULL, "print JSON"},
+	};
+	int result = cli_options(cli, options, sizeof options / sizeof *options, &argc, argv, 2, 2);
+	if (result)
+		return result == CLI_HELP ? CLI_OK : result;
+	if (s.key == NULL)
+		return cli_usage(cli, "--key is needed");
+	s.in = argv[1];
+	s.out = argv[2];
+	return sign(cli, &s);
+}

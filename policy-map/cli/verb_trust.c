@@ -1,0 +1,328 @@
+#include "policy-map/cli/verbs.h"
+
+#include "common/carousel_error.h"
+#include "policy-map/cli/document.h"
+#include "policy-map/cli/keys.h"
+#include "policy-map/map_value.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NUM_ROLES 4u
+static const char *const role_names[NUM_ROLES] = {
+	TRUST_ROLE_ROOT, TRUST_ROLE_MAP, TRUST_ROLE_IMAGE, TRUST_ROLE_HEARTBEAT};
+
+struct edit {
+	const char *trust_path;           /* rotate only */
+	const char *key_lists[NUM_ROLES]; /* "[THRESHOLD:]FILE[,FILE...]" or NULL: as it was */
+	const char *signers;
+	uint64_t epoch; /* 0: as it was */
+	uint64_t passphrase_fd;
+	bool json;
+};
+
+/* Calls take for each part of "a,b,c". */
+static int each_part(const struct cli *cli, const char *list,
+	int (*take)(const struct cli *, const char *part, void *user), void *user)
+{
+	while (*list) {
+		char part[4096];
+		size_t len = strcspn(list, ",");
+		int result;
+		if (len == 0 || len >= sizeof part)
+			return cli_usage(cli, "\"%s\" is no list of files", list);
+		memcpy(part, list, len);
+		part[len] = '\0';
+		result = take(cli, part, user);
+		if (result != CLI_OK)
+			return result;
+		list += len + (list[len] == ',');
+	}
+	return CLI_OK;
+}
+
+struct role_edit {
+	struct trust_root *root;
+	struct trust_role *role;
+};
+
+static int take_role_key(const struct cli *cli, const char *path, void *user)
+{
+	struct role_edit *edit = user;
+	struct key_public key;
+	if (keys_load_public(cli, path, &key) != CLI_OK)
+		return CLI_FAILED;
+	for (unsigned i = 0; i < edit->role->num_keys; i++) {
+		if (memcmp(edit->role->key_ids[i], key.id, KEY_ID_BYTES) == 0)
+			return cli_usage(cli, "%s: this key is in the role %s already", path, edit->role->name);
+	}
+	if (edit->role->num_keys == TRUST_MAX_ROLE_KEYS)
+		return cli_usage(cli, "more than %u keys in a role", TRUST_MAX_ROLE_KEYS);
+	memcpy(edit->role->key_ids[edit->role->num_keys++], key.id, KEY_ID_BYTES);
+	if (trust_root_key(edit->root, key.id))
+		return CLI_OK;
+	if (edit->root->num_keys == TRUST_MAX_KEYS)
+		return cli_usage(cli, "more than %u keys in a root", TRUST_MAX_KEYS);
+	edit->root->keys[edit->root->num_keys++] = key;
+	return CLI_OK;
+}
+
+static int set_role(const struct cli *cli, struct trust_root *root, const char *name, const char *list)
+{
+	struct role_edit edit = {.root = root};
+	size_t digits = strspn(list, "0123456789");
+	uint64_t threshold = 1;
+	char number[8];
+	int result;
+	if (digits && digits < sizeof number && list[digits] == ':') {
+		memcpy(number, list, digits);
+		number[digits] = '\0';
+		if (map_value_number(number, 1, TRUST_MAX_ROLE_KEYS, &threshold) != 0)
+			return cli_usage(
+				cli, "--%s: a threshold from 1 to %u, not %s", name, TRUST_MAX_ROLE_KEYS, number);
+		list += digits + 1;
+	}
+	for (unsigned i = 0; i < root->num_roles && edit.role == NULL; i++)
+		edit.role = strcmp(root->roles[i].name, name) == 0 ? &root->roles[i] : NULL;
+	if (edit.role == NULL)
+		edit.role = &root->roles[root->num_roles++];
+	snprintf(edit.role->name, sizeof edit.role->name, "%s", name);
+	edit.role->threshold = (unsigned)threshold;
+	edit.role->num_keys = 0;
+	result = each_part(cli, list, take_role_key, &edit);
+	if (result == CLI_OK && edit.role->num_keys < threshold)
+		result = cli_usage(cli, "--%s: %u keys cannot reach a threshold of %u", name, edit.role->num_keys,
+			edit.role->threshold);
+	return result;
+}
+
+static bool is_used(const struct trust_root *root, const uint8_t *id)
+{
+	for (unsigned r = 0; r < root->num_roles; r++) {
+		for (unsigned i = 0; i < root->roles[r].num_keys; i++) {
+			if (memcmp(root->roles[r].key_ids[i], id, KEY_ID_BYTES) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* A key that no role names any more has been revoked. */
+static void drop_unused_keys(struct trust_root *root)
+{
+	unsigned kept = 0;
+	for (unsigned i = 0; i < root->num_keys; i++) {
+		if (is_used(root, root->keys[i].id))
+			root->keys[kept++] = root->keys[i];
+	}
+	root->num_keys = kept;
+}
+
+struct signing {
+	struct envelope *envelope;
+	uint64_t passphrase_fd;
+};
+
+static int sign_with(const struct cli *cli, const char *name, void *user)
+{
+	struct signing *s = user;
+	struct keys_signer k;
+	int result = keys_open_signer(cli, name, s->passphrase_fd, &k), error;
+	if (result != CLI_OK)
+		return result;
+	error = envelope_sign(s->envelope, &k.signer);
+	keys_close_signer(&k);
+	return error ? cli_fail(cli, "%s: %s", name, carousel_strerror(error)) : CLI_OK;
+}
+
+static int write_root(const struct cli *cli, const struct edit *edit, const struct trust_root *root, const char *out)
+{
+	struct envelope e;
+	struct signing s = {&e, edit->passphrase_fd};
+	char *payload;
+	size_t len;
+	int result = trust_root_print(NULL, root, &payload, &len);
+	if (result)
+		return cli_fail(cli, "%s", carousel_strerror(result));
+	result = envelope_init(NULL, &e, ENVELOPE_TYPE_ROOT, payload, len);
+	memory_free(NULL, payload);
+	if (result)
+		return cli_fail(cli, "%s", carousel_strerror(result));
+	result = edit->signers ? each_part(cli, edit->signers, sign_with, &s) : CLI_OK;
+	if (result == CLI_OK)
+		result = document_write_envelope(cli, out, &e);
+	if (result == CLI_OK && edit->json)
+		result =
+			document_print_json(cli, json_pack("{s:s,s:s,s:I,s:I,s:i}", "format", "carousel-trust/1",
+							 "file", out, "version", (json_int_t)root->version, "epoch",
+							 (json_int_t)root->epoch, "signatures", (int)e.num_signatures));
+	else if (result == CLI_OK)
+		fprintf(stderr, "%s: root version %u, %u signatures; `policy-map verify %s` says whose are missing\n",
+			out, root->version, e.num_signatures, out);
+	envelope_deinit(NULL, &e);
+	return result;
+}
+
+static int edit_options(const struct cli *cli, struct edit *edit, bool rotates, int *argc, char **argv)
+{
+	const struct cli_option options[] = {
+		{"root", CLI_STRING, &edit->key_lists[0], 0, 0, "[N:]PUB,...", "root keys, N of which must sign"},
+		{"map", CLI_STRING, &edit->key_lists[1], 0, 0, "[N:]PUB,...", "map keys: release managers"},
+		{"image", CLI_STRING, &edit->key_lists[2], 0, 0, "[N:]PUB,...", "image keys: release engineering"},
+		{"heartbeat", CLI_STRING, &edit->key_lists[3], 0, 0, "[N:]PUB,...", "heartbeat key of the headend"},
+		{"epoch", CLI_U64, &edit->epoch, 1, UINT32_MAX, "N", "epoch that maps must have at least"},
+		{"key", CLI_STRING, &edit->signers, 0, 0, "KEY,...", "sign at once; others use `sign --add`"},
+		{"passphrase-fd", CLI_U64, &edit->passphrase_fd, 0, 1023, "FD", "one line for each encrypted key"},
+		{"json", CLI_FLAG, &edit->json, 0, 0, NULL, "print JSON"},
+		{"trust", CLI_STRING, &edit->trust_path, 0, 0, "ROOTS", "the chain that the new root continues"},
+	};
+	return cli_options(cli, options, sizeof options / sizeof *options - !rotates, argc, argv, 1, 1);
+}
+
+static int apply_edit(const struct cli *cli, const struct edit *edit, struct trust_root *root)
+{
+	for (unsigned r = 0; r < NUM_ROLES; r++) {
+		int result = edit->key_lists[r] ? set_role(cli, root, role_names[r], edit->key_lists[r]) : CLI_OK;
+		if (result != CLI_OK)
+			return result;
+	}
+	if (edit->epoch)
+		root->epoch = (uint32_t)edit->epoch;
+	drop_unused_keys(root);
+	return CLI_OK;
+}
+
+static int trust_verb_init(const struct cli *cli, int argc, char **argv)
+{
+	struct edit edit = {.passphrase_fd = KEYS_NO_FD, .epoch = 1};
+	struct trust_root root = {.version = 1};
+	int result = edit_options(cli, &edit, false, &argc, argv);
+	if (result)
+		return result == CLI_HELP ? CLI_OK : result;
+	for (unsigned r = 0; r < NUM_ROLES; r++) {
+		if (edit.key_lists[r] == NULL)
+			return cli_usage(cli, "--%s is needed", role_names[r]);
+	}
+	result = apply_edit(cli, &edit, &root);
+	return result == CLI_OK ? write_root(cli, &edit, &root, argv[1]) : result;
+}
+
+static int trust_verb_rotate(const struct cli *cli, int argc, char **argv)
+{
+	struct edit edit = {.passphrase_fd = KEYS_NO_FD};
+	struct trust trust;
+	int result = edit_options(cli, &edit, true, &argc, argv);
+	if (result)
+		return result == CLI_HELP ? CLI_OK : result;
+	if (edit.trust_path == NULL)
+		return cli_usage(cli, "--trust is needed");
+	result = document_load_trust(cli, edit.trust_path, &trust);
+	if (result != CLI_OK)
+		return result;
+	if (edit.epoch && edit.epoch < trust.root.epoch)
+		return cli_usage(cli, "--epoch: boxes hold epoch %u, and it only ever grows", trust.root.epoch);
+	if (trust.root.version == UINT32_MAX)
+		return cli_fail(cli, "%s: no version is left", edit.trust_path);
+	trust.root.version++;
+	result = apply_edit(cli, &edit, &trust.root);
+	return result == CLI_OK ? write_root(cli, &edit, &trust.root, argv[1]) : result;
+}
+
+/* Puts a fully signed root at the end of a chain; nothing is written unless boxes would follow it. */
+static int append(const struct cli *cli, const char *chain_path, const char *root_path)
+{
+	struct document d;
+	struct trust trust;
+	char *chain = NULL, *line = NULL, *joined = NULL;
+	size_t chain_len, line_len;
+	int result = document_load_trust(cli, chain_path, &trust), error;
+	if (result != CLI_OK)
+		return result;
+	result = document_load(cli, root_path, &d);
+	if (result != CLI_OK)
+		return result;
+	error = d.is_envelope ? trust_update(&trust, &d.envelope) : CAROUSEL_E_SIGNATURE;
+	if (error)
+		result = cli_fail(cli, "%s does not continue %s: %s", root_path, chain_path, carousel_strerror(error));
+	if (result == CLI_OK)
+		result = document_read(cli, chain_path, ENVELOPE_MAX_BYTES, &chain, &chain_len);
+	if (result == CLI_OK && envelope_print(NULL, &d.envelope, &line, &line_len) == 0)
+		joined = memory_alloc(NULL, chain_len + line_len + 1, 1);
+	if (joined) {
+		memcpy(joined, chain, chain_len);
+		if (chain_len && chain[chain_len - 1] != '\n')
+			joined[chain_len++] = '\n';
+		memcpy(joined + chain_len, line, line_len);
+		result = document_write(cli, chain_path, joined, chain_len + line_len, 0644);
+	} else if (result == CLI_OK) {
+		result = cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
+	}
+	memory_free(NULL, joined);
+	memory_free(NULL, line);
+	memory_free(NULL, chain);
+	document_deinit(&d);
+	return result;
+}
+
+static int trust_verb_append(const struct cli *cli, int argc, char **argv)
+{
+	int result = cli_options(cli, NULL, 0, &argc, argv, 2, 2);
+	if (result)
+		return result == CLI_HELP ? CLI_OK : result;
+	return append(cli, argv[1], argv[2]);
+}
+
+static void print_trust(const struct trust *trust)
+{
+	char id[2 * KEY_ID_BYTES + 1];
+	printf("root version %u, epoch %u\n", trust->root.version, trust->root.epoch);
+	for (unsigned r = 0; r < trust->root.num_roles; r++) {
+		const struct trust_role *role = &trust->root.roles[r];
+		printf("%s: %u of %u\n", role->name, role->threshold, role->num_keys);
+		for (unsigned i = 0; i < role->num_keys; i++) {
+			const struct key_public *key = trust_root_key(&trust->root, role->key_ids[i]);
+			printf("  %s  %s\n", hash_hex(id, role->key_ids[i], KEY_ID_BYTES),
+				key ? key_type_name(key->type) : "not listed");
+		}
+	}
+}
+
+static int trust_verb_show(const struct cli *cli, int argc, char **argv)
+{
+	bool json = false;
+	const struct cli_option options[] = {{"json", CLI_FLAG, &json, 0, 0, NULL, "print JSON"}};
+	struct trust trust;
+	char *payload;
+	size_t len;
+	json_t *root = NULL;
+	int result = cli_options(cli, options, 1, &argc, argv, 1, 1);
+	if (result)
+		return result == CLI_HELP ? CLI_OK : result;
+	result = document_load_trust(cli, argv[1], &trust);
+	if (result != CLI_OK)
+		return result;
+	if (!json) {
+		print_trust(&trust);
+		return CLI_OK;
+	}
+	if (trust_root_print(NULL, &trust.root, &payload, &len) != 0)
+		return cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
+	(void)json_fields_load(payload, len, TRUST_MAX_ROOT_BYTES, &root);
+	memory_free(NULL, payload);
+	return document_print_json(cli, json_pack("{s:s,s:o}", "format", "carousel-trust/1", "root", root));
+}
+
+int verb_trust(const struct cli *cli, int argc, char **argv)
+{
+	static const struct cli_verb verbs[] = {
+		{"init", "--root [N:]PUB,... --map ... --image ... --heartbeat ... [--key KEY,...] OUT",
+			"make root version 1", trust_verb_init},
+		{"rotate", "--trust ROOTS [--root ...] [--map ...] ... [--key KEY,...] OUT", "make the next version",
+			trust_verb_rotate},
+		{"append", "ROOTS ROOT", "put a fully signed root at the end of a chain", trust_verb_append},
+		{"show", "ROOTS", "check a chain and show its newest root", trust_verb_show},
+	};
+	const struct cli_program program = {"policy-map trust", "roots of trust", verbs, sizeof verbs / sizeof *verbs};
+	(void)cli;
+	return cli_main(&program, argc, argv);
+}

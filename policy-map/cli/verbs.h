@@ -1,0 +1,16 @@
+/* verbs.h - the verbs of policy-map, one function each. */
+#ifndef POLICY_MAP_CLI_VERBS_H
+#define POLICY_MAP_CLI_VERBS_H
+
+#include "common/io/cli.h"
+
+int verb_keygen(const struct cli *, int argc, char **argv);
+int verb_sign(const struct cli *, int argc, char **argv);
+int verb_verify(const struct cli *, int argc, char **argv);
+int verb_show(const struct cli *, int argc, char **argv);
+int verb_fmt(const struct cli *, int argc, char **argv);
+int verb_explain(const struct cli *, int argc, char **argv);
+int verb_trust(const struct cli *, int argc, char **argv);
+int verb_manifest(const struct cli *, int argc, char **argv);
+
+#endif

@@ -1,0 +1,122 @@
+#!/bin/bash
+# policy-map from nothing to a signed map: keys, a root by two of two, a manifest, a map, a rotation.
+set -eu
+pm=$PWD/${BUILD:-build}/bin/policy-map
+example=$PWD/tests/vectors/maps/example-0.1.map
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir"
+
+fail() {
+	echo "FAIL: $*"
+	exit 1
+}
+# refuses WORDS... : the command must exit 1 and write nothing to stdout that looks like success
+refuses() {
+	local expected=$1
+	shift
+	"$@" >out.txt 2>err.txt && fail "accepted: $*"
+	[ -z "$expected" ] || grep -q -- "$expected" err.txt || {
+		cat err.txt
+		fail "no \"$expected\" from: $*"
+	}
+}
+
+# ---- keys ----
+for name in root1 root2 root3 map1 map2 image1 beat1; do "$pm" keygen --no-passphrase "$name" >/dev/null; done
+"$pm" keygen --no-passphrase --type ecdsa-p256 image2 >/dev/null
+[ "$(stat -c %a map1.key)" = 600 ] || fail "a secret key that others can read"
+refuses "is there already" "$pm" keygen --no-passphrase map1
+refuses "no terminal" "$pm" keygen other </dev/null
+exec 3<<<"correct horse"
+"$pm" keygen --passphrase-fd 3 --kdf-memory 64K locked >/dev/null
+exec 3<&-
+grep -q '"method":"argon2id' locked.key || fail "the key is not encrypted"
+openssl pkey -pubin -in image2.pub -noout -text | grep -q prime256v1 || fail "OpenSSL does not read image2.pub"
+openssl pkey -pubin -in map1.pub -noout -text | grep -qi ed25519 || fail "OpenSSL does not read map1.pub"
+[ "$(openssl pkey -pubin -in map1.pub -outform DER | sha256sum | cut -d' ' -f1)" = "$("$pm" keygen --no-passphrase --json k2 >/dev/null && sed 's/.*"keyid":"\([0-9a-f]*\)".*/\1/' map1.key)" ] ||
+	fail "the key id is not the digest of the DER key"
+
+# ---- root 1: two of two root keys ----
+"$pm" trust init --root 2:root1.pub,root2.pub --map map1.pub --image image1.pub,image2.pub --heartbeat beat1.pub --key root1.key 1.root 2>/dev/null
+refuses "" "$pm" verify 1.root
+grep -c missing out.txt | grep -qx 1 || fail "verify does not say whose signature is missing"
+refuses "too few valid signatures" "$pm" trust show 1.root
+refuses "carries signatures already" "$pm" sign --role root --key root2.key 1.root 2.root
+"$pm" sign --role root --add --key root2.key 1.root roots.dsse
+"$pm" verify roots.dsse >/dev/null || fail "two of two is not enough"
+"$pm" trust show roots.dsse | grep -q "root version 1, epoch 1"
+
+# ---- a manifest ----
+head -c 300000 /dev/urandom >image.bin
+line=$("$pm" manifest create image.bin --class box2-fpu-4mb --version 105 --label 3.2.1 --title "Faster" --minutes 3 --restart)
+[ -s image.bin.manifest ] && [ -s image.bin.index ] || fail "no manifest or no index"
+echo "$line" | grep -q "sha256:$(sha256sum image.bin | cut -d' ' -f1)" || fail "wrong digest of the image"
+grep -q "$(sha256sum image.bin.index | cut -d' ' -f1)" image.bin.manifest || fail "wrong digest of the index"
+"$pm" sign --role image --key image2.key --trust roots.dsse image.bin.manifest image.bin.manifest.dsse
+"$pm" verify --trust roots.dsse --role image image.bin.manifest.dsse >/dev/null || fail "signed manifest"
+"$pm" manifest show image.bin.manifest.dsse | grep -q '"label": "3.2.1"' || fail "manifest show"
+refuses "none of role" "$pm" sign --key map1.key --trust roots.dsse image.bin.manifest wrong.dsse
+[ ! -e wrong.dsse ] || fail "a file was left behind"
+sed 's/"minutes"/"minuets"/' image.bin.manifest >typo.manifest
+refuses 'member "minuets" is not known' "$pm" sign --key image1.key typo.manifest wrong.dsse
+refuses "signed by role image, not map" "$pm" sign --role map --key map1.key image.bin.manifest wrong.dsse
+
+# ---- a map ----
+cp "$example" fleet.map
+"$pm" fmt --check fleet.map || fail "the example is not canonical"
+sed 's/  */ /g' fleet.map >loose.map
+refuses "not in canonical form" "$pm" fmt --check loose.map
+sed -i '/^#/d; /^ *#/d' loose.map
+"$pm" fmt loose.map && "$pm" fmt --check loose.map || fail "fmt"
+"$pm" show fleet.map | grep -q "box2-fpu-4mb-debug" || fail "show"
+"$pm" sign --role map --key map1.key --trust roots.dsse fleet.map map.dsse
+"$pm" verify --trust roots.dsse map.dsse >/dev/null || fail "signed map"
+"$pm" show --json map.dsse | grep -q '"serial":2026112101' || fail "show --json of a signed map"
+sed 's/ramp=/rmap=/' fleet.map >typo.map
+refuses "typo.map:12:.*unknown option" "$pm" sign --role map --key map1.key typo.map wrong.dsse
+sed 's/"payload":"./"payload":"Z/' map.dsse >forged.dsse
+refuses "" "$pm" verify --trust roots.dsse forged.dsse
+exec 3<<<"wrong horse"
+refuses "wrong passphrase" "$pm" sign --role map --key locked.key --passphrase-fd 3 fleet.map wrong.dsse
+exec 3<&-
+exec 3<<<"correct horse"
+"$pm" sign --role map --key locked.key --passphrase-fd 3 fleet.map other.dsse
+exec 3<&-
+refuses "" "$pm" verify --trust roots.dsse other.dsse
+refuses "no terminal" "$pm" sign --role map --key locked.key fleet.map wrong.dsse </dev/null
+[ ! -e wrong.dsse ] || fail "a file was left behind"
+
+# ---- explain ----
+explain() {
+	"$pm" explain --map map.dsse --class box2-fpu-4mb --box-id 00a1b2c3ff "$@" | head -n 1
+}
+[ "$(explain --version 42)" = "mandatory 100: below-minimum" ] || fail "explain 42"
+[ "$(explain --version 82)" = "offer 100: below-acceptable" ] || fail "explain 82"
+[ "$(explain --version 102)" = "none: newer-than-current" ] || fail "explain 102"
+[ "$(explain --version 121)" = "recall 100: above-maximum" ] || fail "explain 121"
+[ "$(explain --version 42 --at 2026-11-28T12:00Z)" = "mandatory 105: below-minimum" ] || fail "explain after the ramp"
+[ "$(explain --version unreadable)" = "none: version-unreadable" ] || fail "explain unreadable"
+[ "$(explain --version 42 --floor 101)" = "none: below-hardware-floor" ] || fail "explain floor"
+"$pm" explain --json --map map.dsse --class x --box-id 1 --version 7 | grep -q '"reason":"no-row"' || fail "explain --json"
+
+# ---- rotation: map1 is revoked, the root moves to keys 2 and 3 ----
+"$pm" trust rotate --trust roots.dsse --root 2:root2.pub,root3.pub --map map2.pub --epoch 2 --key root2.key,root3.key 2.root 2>/dev/null
+refuses "does not continue" "$pm" trust append roots.dsse 2.root
+refuses "" "$pm" verify --trust roots.dsse 2.root
+"$pm" sign --add --key root1.key 2.root 2.root.full
+"$pm" verify --trust roots.dsse 2.root.full >/dev/null || fail "rotation signed by both thresholds"
+"$pm" trust append roots.dsse 2.root.full
+"$pm" trust show roots.dsse | grep -q "root version 2, epoch 2" || fail "chain of two"
+[ "$(wc -l <roots.dsse)" = 2 ] || fail "one root a line"
+refuses "" "$pm" verify --trust roots.dsse map.dsse
+"$pm" sign --role map --key map2.key --trust roots.dsse fleet.map map.dsse
+"$pm" verify --json --trust roots.dsse map.dsse | grep -q '"good":true' || fail "map by the new key"
+refuses "it only ever grows" "$pm" trust rotate --trust roots.dsse --epoch 1 3.root
+
+# ---- usage ----
+set +e
+"$pm" sign fleet.map x >/dev/null 2>&1
+[ $? = 2 ] || fail "a usage error exits 2"
+"$pm" sign --help >/dev/null || fail "--help exits 0"
+echo "policy-map: all good"
