@@ -135,7 +135,7 @@ $(UNIT_BIN): %: %.o $(LIB_TEST) $(LIB_PROGRAMS) $(LIBS)
 BENCH_BIN := $(addprefix $(BUILD)/tests/bench/,$(BENCHES))
 $(BENCH_BIN): %: %.o $(LIB_TEST) $(LIBS)
 	$(call say,LD)
-	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIB_TEST) $(LIBS) $(PKG_LIBS) $(RS_LIBS) -lisal -lm
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIB_TEST) $(LIBS) $(PKG_LIBS) $(RS_LIBS) -lisal -lcmocka -lm
 
 -include $(patsubst %.c,$(BUILD)/%.d,$(SRC_ALL))
 
