@@ -52,8 +52,8 @@ enum tx_role {
 /* "fdt", "heartbeat", "trust-root", "map", "schedule", "manifest", "index", "image". */
 const char *tx_role_name(enum tx_role);
 
-/* Where the bytes of an image or an index come from. read is called inside jobs only, by one thread at a time a source;
- * all of it or a negative code. release is called once, on the core's thread, when the core needs it no more. */
+/* Where the bytes of an image or an index come from. read is called inside jobs only, perhaps by several threads at
+ * once; all of it or a negative code. release is called once, on the core's thread, when the core needs it no more. */
 struct tx_source {
 	void *user;
 	int (*read)(void *user, uint64_t offset, void *dst, size_t len);
@@ -105,8 +105,8 @@ struct tx_config {
 	bool leave_out_payload; /* simulator: images without payload, see struct tx_packet */
 };
 
-/* *tx is set only when 0 is returned. Errors: ARGUMENT, RANGE, SYNTAX (counters), CONFLICT (the counters are of another
- * TSI), UNSUPPORTED, MEMORY. */
+/* *tx is set only when 0 is returned. Errors: ARGUMENT, UNSUPPORTED, MEMORY, and for counters that
+ * cannot be read those of tx_counters_init(). */
 int tx_new(struct tx **tx, const struct tx_config *, uint64_t now_ns);
 /* Jobs that were handed out must have been run and handed back. NULL is legal. */
 void tx_free(struct tx *);
@@ -146,7 +146,7 @@ struct tx_image {
  */
 int tx_add_image(struct tx *, const struct tx_image *, uint64_t now_ns);
 /* Off the air at once; the sources are released when no job uses them any more. NOT_FOUND. */
-int tx_remove_image(struct tx *, const uint8_t sha256[HASH_SHA256_BYTES], uint64_t now_ns);
+int tx_remove_image(struct tx *, const uint8_t sha256[HASH_SHA256_BYTES]);
 /* NOT_FOUND. */
 int tx_set_weight(struct tx *, const uint8_t sha256[HASH_SHA256_BYTES], uint32_t weight);
 
@@ -177,7 +177,7 @@ int tx_job_done(struct tx *, struct tx_job *, uint64_t now_ns);
 
 /* Asks for the counters to be stored as they are, without leases (before a clean end; a job follows, and no packet
  * after it). */
-void tx_close(struct tx *, uint64_t now_ns);
+void tx_close(struct tx *);
 
 /* ---- looking in --------------------------------------------------------------------------------------- */
 

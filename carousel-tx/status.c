@@ -1,0 +1,144 @@
+#include "carousel-tx/announce.h"
+#include "carousel-tx/session.h"
+#include "common/carousel_error.h"
+
+#include <stdio.h>
+
+static json_t *number(uint64_t value)
+{
+	return json_integer((json_int_t)(value < INT64_MAX ? value : INT64_MAX));
+}
+
+static json_t *status_channels(const struct tx *tx)
+{
+	json_t *channels = json_array();
+	for (uint32_t i = 0; i < tx->config.num_channels; i++) {
+		const struct tx_channel *c = &tx->channels[i];
+		json_t *channel = json_object();
+		json_object_set_new(channel, "id", json_string(tx->config.channels[i].name));
+		json_object_set_new(channel, "rate_bps", number(c->pacer.rate_bps));
+		json_object_set_new(channel, "sent_bps", number(c->sent_bps));
+		json_object_set_new(channel, "packets", number(c->packets));
+		json_object_set_new(channel, "wire_bytes", number(c->wire_bytes));
+		json_object_set_new(channel, "control_bytes", number(c->control_bytes));
+		json_object_set_new(channel, "starved_ms", number(c->starved_ns / 1000000));
+		json_array_append_new(channels, channel);
+	}
+	return channels;
+}
+
+/* Over all channels: the fastest cycle, the furthest pass and ESI. */
+static json_t *status_object(const struct tx *tx, const struct tx_object *object, uint64_t rate_bps)
+{
+	json_t *status = json_object();
+	char digest[HASH_SHA256_HEX + 1];
+	uint64_t bps = 0, cycle_ns = 0, passes = 0, packets = 0, esi = 0, all_bps = 0;
+	for (uint32_t i = 0; i < object->num_streams; i++) {
+		const struct tx_stream *s = &object->streams[i];
+		bps += s->sent_bps;
+		all_bps += tx->channels[i].sent_bps;
+		packets += s->symbols_sent;
+		if (s->cycle_ns && (cycle_ns == 0 || s->cycle_ns < cycle_ns))
+			cycle_ns = s->cycle_ns;
+		passes = s->passes > passes ? s->passes : passes;
+		esi = s->symbol.esi > esi ? s->symbol.esi : esi;
+	}
+	json_object_set_new(status, "toi", number(object->toi));
+	json_object_set_new(status, "role", json_string(tx_role_name(object->role)));
+	if (object->class_name[0])
+		json_object_set_new(status, "class", json_string(object->class_name));
+	if (object->version)
+		json_object_set_new(status, "version", number(object->version));
+	json_object_set_new(status, "sha256", json_string(hash_hex(digest, object->sha256, sizeof object->sha256)));
+	json_object_set_new(status, "bytes", number(object->layout.image_bytes));
+	json_object_set_new(status, "share", json_real(all_bps ? (double)bps / (double)all_bps : 0));
+	json_object_set_new(status, "sent_bps", number(bps));
+	if (cycle_ns)
+		json_object_set_new(status, "cycle_s", json_real((double)cycle_ns / TX_NS_PER_S));
+	else
+		json_object_set_new(status, "cycle_s",
+			json_real(tx_announce_cycle_s(
+				object, tx_announce_share_ppm(&tx->config, tx->objects, object), rate_bps)));
+	json_object_set_new(status, "cycle_measured", json_boolean(cycle_ns != 0));
+	json_object_set_new(status, "pass", number(passes));
+	json_object_set_new(status, "packets", number(packets));
+	json_object_set_new(status, "esi", number(esi));
+	return status;
+}
+
+static void warn(json_t *warnings, const char *code, const char *message)
+{
+	json_t *warning = json_object();
+	json_object_set_new(warning, "code", json_string(code));
+	json_object_set_new(warning, "message", json_string(message));
+	json_array_append_new(warnings, warning);
+}
+
+static bool has_document(const struct tx *tx, enum tx_role role)
+{
+	for (const struct tx_object *o = tx->objects; o; o = o->next)
+		if (o->role == role && !o->is_removed)
+			return true;
+	return false;
+}
+
+static json_t *status_warnings(const struct tx *tx)
+{
+	json_t *warnings = json_array();
+	char message[160];
+	if (!has_document(tx, TX_ROLE_MAP))
+		warn(warnings, "no-map", "no map is on the air: boxes decide nothing");
+	if (!has_document(tx, TX_ROLE_TRUST_ROOT))
+		warn(warnings, "no-trust-root", "no trust root is on the air: boxes cannot follow a change of keys");
+	if (tx->num_images == 0)
+		warn(warnings, "no-image", "no image is on the air");
+	if (tx->config.heartbeat_signer == NULL)
+		warn(warnings, "no-heartbeat", "no heartbeat key: gates of the map do not move");
+	if (tx->last_error) {
+		snprintf(message, sizeof message, "%s: %s", tx->last_trouble, carousel_strerror(tx->last_error));
+		warn(warnings, carousel_error_name(tx->last_error), message);
+	}
+	for (const struct tx_object *o = tx->objects; o; o = o->next) {
+		for (uint32_t i = 0; o->is_document && !o->is_removed && i < o->num_streams; i++) {
+			if (o->streams[i].cycle_ns <= 2 * tx->config.period_ns[o->role])
+				continue;
+			snprintf(message, sizeof message, "%s is repeated every %.0f s on channel %s instead of %.0f s",
+				tx_role_name(o->role), (double)o->streams[i].cycle_ns / TX_NS_PER_S,
+				tx->config.channels[i].name, (double)tx->config.period_ns[o->role] / TX_NS_PER_S);
+			warn(warnings, "slow-control", message);
+		}
+	}
+	return warnings;
+}
+
+json_t *tx_status(const struct tx *tx, uint64_t now_ns)
+{
+	json_t *status = json_object(), *session = json_object(), *objects = json_array(), *map = json_object();
+	char digest[HASH_SHA256_HEX + 1];
+	uint64_t rate = 0;
+	bool is_unlimited = false;
+	for (uint32_t i = 0; i < tx->config.num_channels; i++) {
+		rate += tx->channels[i].pacer.rate_bps;
+		is_unlimited |= tx->channels[i].pacer.rate_bps == 0;
+	}
+	json_object_set_new(session, "name", json_string(tx->config.session_name));
+	json_object_set_new(session, "tsi", number(tx->config.tsi));
+	json_object_set_new(session, "fdt_instance", number(tx->fdt_instance));
+	json_object_set_new(session, "heartbeat_sequence", number(tx->heartbeat_sequence));
+	json_object_set_new(session, "time_s", number(tx_wall_ns(tx, now_ns) / TX_NS_PER_S));
+	json_object_set_new(map, "epoch", number(tx->map.epoch));
+	json_object_set_new(map, "serial", number(tx->map.serial));
+	json_object_set_new(map, "sha256", json_string(hash_hex(digest, tx->map.sha256, sizeof tx->map.sha256)));
+	if (tx->fdt)
+		json_array_append_new(objects, status_object(tx, tx->fdt, 0));
+	for (const struct tx_object *o = tx->objects; o; o = o->next)
+		if (!o->is_removed)
+			json_array_append_new(objects, status_object(tx, o, is_unlimited ? 0 : rate));
+	json_object_set_new(status, "format", json_string("carousel-status/1"));
+	json_object_set_new(status, "session", session);
+	json_object_set_new(status, "channels", status_channels(tx));
+	json_object_set_new(status, "objects", objects);
+	json_object_set_new(status, "map", map);
+	json_object_set_new(status, "warnings", status_warnings(tx));
+	return status;
+}
