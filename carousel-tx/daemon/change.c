@@ -1,0 +1,544 @@
+#include "carousel-tx/daemon/change.h"
+
+#include "common/carousel_error.h"
+#include "common/envelope.h"
+#include "common/io/file.h"
+#include "fec/fec.h"
+#include "policy-map/chunk_index.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define COPY_BYTES (1u << 20)
+#define DIR_MODE   0755
+#define FILE_MODE  0644
+
+static int fail_path(struct catalogue_error *error, int code, const char *path)
+{
+	return catalogue_fail(error, code, "%s: %s", path, carousel_strerror(code));
+}
+
+/* ---- lock, leftovers, generation -------------------------------------------------------------------------- */
+
+/* Removes a directory with the files in it; what cannot be removed stays for the next time. */
+static void remove_tree(const char *path)
+{
+	struct dirent *entry;
+	DIR *directory = opendir(path);
+	while (directory && (entry = readdir(directory)) != NULL)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			unlinkat(dirfd(directory), entry->d_name, 0);
+	if (directory)
+		closedir(directory);
+	rmdir(path);
+}
+
+static void remove_leftovers(const char *dir)
+{
+	char tmp[PATH_MAX], path[PATH_MAX];
+	struct dirent *entry;
+	DIR *directory;
+	if (catalogue_path(tmp, dir, "tmp") || (directory = opendir(tmp)) == NULL)
+		return;
+	while ((entry = readdir(directory)) != NULL)
+		if (entry->d_name[0] != '.' && catalogue_path(path, tmp, entry->d_name) == 0)
+			remove_tree(path);
+	closedir(directory);
+}
+
+/* Takes the lock and reads the catalogue. *lock is closed by the caller. */
+static int begin(const char *dir, int *lock, struct catalogue **catalogue, struct catalogue_error *error)
+{
+	char path[PATH_MAX];
+	int result = catalogue_path(path, dir, "lock");
+	*catalogue = NULL;
+	*lock = -1;
+	if (result == 0)
+		result = file_lock(path, lock);
+	if (result == CAROUSEL_E_BUSY)
+		return catalogue_fail(error, result, "%s: another change is under way", dir);
+	if (result)
+		return fail_path(error, result, dir);
+	remove_leftovers(dir);
+	return catalogue_load(catalogue, dir, error);
+}
+
+/* Tells a daemon that watches. Its loss would delay the change, never undo it. */
+static void end(const char *dir, int lock, struct catalogue *catalogue, bool is_changed, uint64_t stamp)
+{
+	char path[PATH_MAX], text[32];
+	if (is_changed && catalogue_path(path, dir, "generation") == 0) {
+		snprintf(text, sizeof text, "%" PRIu64 "\n", stamp);
+		file_replace(path, text, strlen(text), FILE_MODE);
+	}
+	catalogue_free(catalogue);
+	if (lock >= 0)
+		close(lock);
+}
+
+static uint64_t next_stamp(const char *dir)
+{
+	char path[PATH_MAX], *text = NULL;
+	uint64_t stamp = 0;
+	size_t len;
+	if (catalogue_path(path, dir, "generation") == 0 && file_read(path, 64, NULL, &text, &len) == 0)
+		stamp = strtoull(text, NULL, 10);
+	free(text);
+	return stamp + 1;
+}
+
+static void finish(const char *dir, int lock, struct catalogue *catalogue, bool is_changed)
+{
+	end(dir, lock, catalogue, is_changed, is_changed ? next_stamp(dir) : 0);
+}
+
+/* ---- publish --------------------------------------------------------------------------------------------------- */
+
+struct copy {
+	int in, out;
+	struct hash_stream hash;
+	struct chunk_index_builder *index;
+	uint8_t *buffer;
+};
+
+static int copy_all(struct copy *copy, uint64_t bytes)
+{
+	for (uint64_t offset = 0; offset < bytes;) {
+		size_t len = bytes - offset < COPY_BYTES ? (size_t)(bytes - offset) : COPY_BYTES;
+		int result = file_pread(copy->in, copy->buffer, len, offset);
+		if (result == 0)
+			result = file_write(copy->out, copy->buffer, len);
+		if (result == 0)
+			result = hash_stream_update(&copy->hash, copy->buffer, len);
+		if (result == 0)
+			result = chunk_index_builder_push(copy->index, copy->buffer, len);
+		if (result)
+			return result;
+		offset += len;
+	}
+	return 0;
+}
+
+static int write_file(const char *dir, const char *name, const void *data, size_t len)
+{
+	char path[PATH_MAX];
+	int fd, result = catalogue_path(path, dir, name);
+	if (result)
+		return result;
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
+	if (fd < 0)
+		return file_error(errno);
+	result = file_write(fd, data, len);
+	if (result == 0)
+		result = file_sync(fd);
+	close(fd);
+	return result;
+}
+
+static int check_copy(struct copy *copy, const struct manifest *manifest, const char *staging, const char *image_path,
+	struct catalogue_error *error)
+{
+	uint8_t sha256[HASH_SHA256_BYTES];
+	const uint8_t *index;
+	size_t index_len;
+	int result = hash_stream_final(&copy->hash, sha256);
+	if (result == 0 && memcmp(sha256, manifest->sha256, sizeof sha256) != 0)
+		return catalogue_fail(error, CAROUSEL_E_DIGEST, "%s: its SHA-256 is not the manifest's", image_path);
+	if (result == 0)
+		result = chunk_index_builder_finish(copy->index, &index, &index_len);
+	if (result == 0)
+		result = hash_sha256(index, index_len, sha256);
+	if (result == 0 &&
+		(index_len != manifest->index_bytes || memcmp(sha256, manifest->index_sha256, sizeof sha256) != 0))
+		return catalogue_fail(error, CAROUSEL_E_DIGEST, "%s: its index is not the manifest's", image_path);
+	if (result == 0)
+		result = write_file(staging, "index", index, index_len);
+	return result ? fail_path(error, result, staging) : 0;
+}
+
+/* Copies the image to <staging>/image and its index beside it. */
+static int copy_image(
+	const char *staging, const char *image_path, const struct manifest *manifest, struct catalogue_error *error)
+{
+	struct copy copy = {.in = -1, .out = -1};
+	char path[PATH_MAX];
+	uint64_t bytes = 0;
+	int result = catalogue_path(path, staging, "image");
+	if (result == 0)
+		result = hash_stream_init(&copy.hash);
+	if (result)
+		return fail_path(error, result, staging);
+	copy.buffer = malloc(COPY_BYTES);
+	copy.in = open(image_path, O_RDONLY | O_CLOEXEC);
+	result = copy.in < 0 ? file_error(errno) : file_size(copy.in, &bytes);
+	if (result) {
+		fail_path(error, result, image_path);
+		goto out;
+	}
+	if (bytes != manifest->layout.image_bytes) {
+		result = catalogue_fail(error, CAROUSEL_E_DIGEST, "%s: %" PRIu64 " bytes, the manifest says %" PRIu64,
+			image_path, bytes, manifest->layout.image_bytes);
+		goto out;
+	}
+	copy.out = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
+	result = copy.out < 0 ? file_error(errno) : chunk_index_builder_new(NULL, bytes, &copy.index);
+	if (result == 0)
+		result = copy.buffer ? copy_all(&copy, bytes) : CAROUSEL_E_MEMORY;
+	if (result == 0)
+		result = file_sync(copy.out);
+	if (result)
+		fail_path(error, result, path);
+	else
+		result = check_copy(&copy, manifest, staging, image_path, error);
+out:
+	if (copy.in >= 0)
+		close(copy.in);
+	if (copy.out >= 0)
+		close(copy.out);
+	chunk_index_builder_free(copy.index);
+	hash_stream_deinit(&copy.hash);
+	free(copy.buffer);
+	return result;
+}
+
+static int check_known(const struct catalogue *catalogue, const struct manifest *manifest, bool *is_same,
+	struct catalogue_error *error)
+{
+	const struct catalogue_object *known = catalogue_find(catalogue, manifest->class_name, manifest->version);
+	*is_same = false;
+	if (known && memcmp(known->manifest.sha256, manifest->sha256, HASH_SHA256_BYTES) != 0)
+		return catalogue_fail(error, CAROUSEL_E_CONFLICT, "%s %" PRIu32 " is known with another digest",
+			manifest->class_name, manifest->version);
+	if (known) {
+		*is_same = true;
+		return 0;
+	}
+	known = catalogue_find_digest(catalogue, manifest->sha256);
+	if (known)
+		return catalogue_fail(error, CAROUSEL_E_EXISTS, "this image is known as %s %" PRIu32,
+			known->manifest.class_name, known->manifest.version);
+	if (catalogue->num_objects + catalogue->num_refused >= CATALOGUE_MAX_OBJECTS)
+		return catalogue_fail(
+			error, CAROUSEL_E_LIMIT, "the catalogue is full: %u objects", CATALOGUE_MAX_OBJECTS);
+	if (manifest->layout.oti.num_sub_blocks != 1 ||
+		!fec_scheme_is_available(manifest->layout.oti.encoding_id, manifest->layout.oti.instance_id))
+		return catalogue_fail(error, CAROUSEL_E_UNSUPPORTED, "FEC encoding id %u (instance %u, %u sub-blocks)",
+			manifest->layout.oti.encoding_id, manifest->layout.oti.instance_id,
+			manifest->layout.oti.num_sub_blocks);
+	return 0;
+}
+
+/* A staged directory becomes objects/<digest>; a refused one of that name (damaged on disk) makes room. */
+static int install(const char *dir, const char *staging, const struct manifest *manifest, struct catalogue_error *error)
+{
+	char objects[PATH_MAX], path[PATH_MAX], damaged[PATH_MAX];
+	int result = catalogue_path(objects, dir, "objects");
+	if (result == 0)
+		result = catalogue_object_path(path, dir, manifest->sha256, NULL);
+	if (result == 0)
+		result = catalogue_path(damaged, dir, "tmp/damaged");
+	if (result == 0)
+		result = file_mkdir(objects, DIR_MODE);
+	if (result == 0 && access(path, F_OK) == 0) {
+		remove_tree(damaged);
+		if (rename(path, damaged))
+			result = file_error(errno);
+	}
+	if (result == 0)
+		result = file_sync_parent(objects);
+	if (result == 0 && rename(staging, path))
+		result = file_error(errno);
+	if (result == 0)
+		result = file_sync_parent(path);
+	return result ? fail_path(error, result, path) : 0;
+}
+
+static int stage(const char *dir, const char *image_path, const char *envelope, size_t envelope_len, uint32_t weight,
+	uint64_t now_s, const struct manifest *manifest, struct catalogue_error *error)
+{
+	char tmp[PATH_MAX], staging[PATH_MAX], inside[PATH_MAX], state[128];
+	int result = catalogue_path(tmp, dir, "tmp");
+	if (result == 0)
+		result = catalogue_path(staging, tmp, "publish");
+	if (result == 0)
+		result = catalogue_path(inside, staging, "image");
+	if (result == 0)
+		result = file_mkdir(staging, DIR_MODE);
+	if (result)
+		return fail_path(error, result, dir);
+	snprintf(state, sizeof state, "[image]\npublished = %" PRIu64 "\nweight = %" PRIu32 "\n", now_s, weight);
+	result = copy_image(staging, image_path, manifest, error);
+	if (result == 0) {
+		result = write_file(staging, "manifest.dsse", envelope, envelope_len);
+		if (result == 0)
+			result = write_file(staging, "state.ini", state, strlen(state));
+		if (result == 0)
+			result = file_sync_parent(inside);
+		if (result)
+			fail_path(error, result, staging);
+	}
+	if (result == 0)
+		result = install(dir, staging, manifest, error);
+	if (result)
+		remove_tree(staging);
+	return result;
+}
+
+static int read_manifest(const struct catalogue *catalogue, const char *path, char **text, size_t *len,
+	struct manifest *manifest, struct catalogue_error *error)
+{
+	struct envelope envelope;
+	const uint8_t *payload;
+	size_t payload_len;
+	int result;
+	*text = NULL;
+	if (!catalogue->has_trust)
+		return catalogue_fail(
+			error, CAROUSEL_E_NOT_FOUND, "%s has no trust root yet (set-root)", catalogue->dir);
+	result = file_read(path, 2 * MANIFEST_MAX_BYTES, NULL, text, len);
+	if (result == 0)
+		result = catalogue_verify(&catalogue->trust, TRUST_ROLE_IMAGE, ENVELOPE_TYPE_MANIFEST, *text, *len,
+			&envelope, &payload, &payload_len);
+	if (result == 0) {
+		result = manifest_parse(manifest, payload, payload_len, NULL);
+		envelope_deinit(NULL, &envelope);
+	}
+	return result ? fail_path(error, result, path) : 0;
+}
+
+int change_publish(const char *dir, const char *image_path, const char *manifest_path, uint32_t weight, uint64_t now_s,
+	struct change_report *report, struct catalogue_error *error)
+{
+	struct catalogue *catalogue;
+	struct manifest *manifest = calloc(1, sizeof *manifest);
+	char *text = NULL;
+	size_t len = 0;
+	int lock, result = begin(dir, &lock, &catalogue, error);
+	memset(report, 0, sizeof *report);
+	if (manifest == NULL && result == 0)
+		result = catalogue_fail(error, CAROUSEL_E_MEMORY, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
+	if (result == 0)
+		result = read_manifest(catalogue, manifest_path, &text, &len, manifest, error);
+	if (result == 0)
+		result = check_known(catalogue, manifest, &report->is_same, error);
+	if (result == 0) {
+		memcpy(report->class_name, manifest->class_name, sizeof report->class_name);
+		report->version = manifest->version;
+		memcpy(report->sha256, manifest->sha256, sizeof report->sha256);
+		report->bytes = manifest->layout.image_bytes;
+		if (!report->is_same)
+			result = stage(dir, image_path, text, len, weight ? weight : 1, now_s, manifest, error);
+	}
+	finish(dir, lock, catalogue, result == 0 && !report->is_same);
+	free(text);
+	free(manifest);
+	return result;
+}
+
+int change_withdraw(const char *dir, const char *class_name, uint32_t version, struct catalogue_error *error)
+{
+	struct catalogue *catalogue;
+	const struct catalogue_object *object;
+	char path[PATH_MAX], gone[PATH_MAX], tmp[PATH_MAX];
+	int lock, result = begin(dir, &lock, &catalogue, error);
+	if (result)
+		goto out;
+	object = catalogue_find(catalogue, class_name, version);
+	if (object == NULL) {
+		result = catalogue_fail(
+			error, CAROUSEL_E_NOT_FOUND, "%s %" PRIu32 " is not catalogued", class_name, version);
+		goto out;
+	}
+	if (catalogue_is_mapped(catalogue, object->manifest.sha256)) {
+		result = catalogue_fail(error, CAROUSEL_E_REFUSED, "the map (serial %" PRIu64 ") names %s %" PRIu32,
+			catalogue->map->serial, class_name, version);
+		goto out;
+	}
+	result = catalogue_object_path(path, dir, object->manifest.sha256, NULL);
+	if (result == 0)
+		result = catalogue_path(tmp, dir, "tmp");
+	if (result == 0)
+		result = catalogue_path(gone, tmp, "withdrawn");
+	if (result == 0)
+		result = file_mkdir(tmp, DIR_MODE);
+	if (result == 0 && rename(path, gone))
+		result = file_error(errno);
+	if (result == 0)
+		result = file_sync_parent(path);
+	if (result)
+		fail_path(error, result, dir);
+	else
+		remove_tree(gone);
+out:
+	finish(dir, lock, catalogue, result == 0);
+	return result;
+}
+
+/* ---- map and roots ----------------------------------------------------------------------------------------------- */
+
+static int check_map_images(const struct catalogue *catalogue, const struct policy_map *map, const char *path,
+	struct catalogue_error *error)
+{
+	for (size_t i = 0; i < map->num_images; i++) {
+		const struct policy_image *image = &map->images[i];
+		const struct catalogue_object *object = catalogue_find_digest(catalogue, image->sha256);
+		const char *why = NULL;
+		if (object == NULL)
+			why = "is not catalogued";
+		else if (strcmp(object->manifest.class_name, image->class_name) != 0 ||
+			 object->manifest.version != image->version)
+			why = "is catalogued as another class or version";
+		else if (memcmp(object->manifest_sha256, image->manifest_sha256, HASH_SHA256_BYTES) != 0)
+			why = "is catalogued with another manifest";
+		else if (object->manifest.layout.image_bytes != image->size_bytes)
+			why = "has another size";
+		if (why)
+			return catalogue_fail(error, CAROUSEL_E_NO_IMAGE, "%s:%u: image %s %" PRIu32 " %s", path,
+				image->line, image->class_name, image->version, why);
+	}
+	return 0;
+}
+
+static int check_map(const struct catalogue *catalogue, const char *text, size_t len, const char *path,
+	uint64_t *serial, bool *is_same, struct catalogue_error *error)
+{
+	struct policy_map_error where;
+	struct policy_map *map = NULL;
+	struct envelope envelope;
+	const uint8_t *payload;
+	size_t payload_len;
+	int order, result = catalogue_verify(&catalogue->trust, TRUST_ROLE_MAP, ENVELOPE_TYPE_MAP, text, len, &envelope,
+			   &payload, &payload_len);
+	*is_same = false;
+	if (result)
+		return fail_path(error, result, path);
+	result = policy_map_parse(NULL, (const char *)payload, payload_len, NULL, &map, &where);
+	envelope_deinit(NULL, &envelope);
+	if (result)
+		return catalogue_fail(error, result, "%s:%u:%u: %s", path, where.line, where.column, where.message);
+	*serial = map->serial;
+	order = catalogue->map ? policy_map_compare(map, catalogue->map) : 1;
+	if (map->epoch < catalogue->trust.root.epoch)
+		result = catalogue_fail(error, CAROUSEL_E_ROLLBACK, "%s: epoch %u, the trust root asks for %u", path,
+			map->epoch, catalogue->trust.root.epoch);
+	else if (order < 0)
+		result = catalogue_fail(error, CAROUSEL_E_ROLLBACK, "%s: serial %" PRIu64 " is lower than %" PRIu64,
+			path, map->serial, catalogue->map->serial);
+	else if (order == 0 && memcmp(map->sha256, catalogue->map->sha256, sizeof map->sha256) != 0)
+		result = catalogue_fail(error, CAROUSEL_E_CONFLICT,
+			"%s: serial %" PRIu64 " is on the air with other bytes", path, map->serial);
+	else
+		result = check_map_images(catalogue, map, path, error);
+	*is_same = result == 0 && order == 0 && len == catalogue->map_envelope_len &&
+		   memcmp(text, catalogue->map_envelope, len) == 0;
+	policy_map_free(map);
+	return result;
+}
+
+int change_set_map(const char *dir, const char *map_path, uint64_t *serial, struct catalogue_error *error)
+{
+	struct catalogue *catalogue;
+	char path[PATH_MAX], *text = NULL;
+	bool is_same = false;
+	size_t len = 0;
+	int lock, result = begin(dir, &lock, &catalogue, error);
+	if (result == 0 && !catalogue->has_trust)
+		result = catalogue_fail(error, CAROUSEL_E_NOT_FOUND, "%s has no trust root yet (set-root)", dir);
+	if (result == 0) {
+		result = file_read(map_path, ENVELOPE_MAX_BYTES, NULL, &text, &len);
+		if (result)
+			fail_path(error, result, map_path);
+	}
+	if (result == 0)
+		result = check_map(catalogue, text, len, map_path, serial, &is_same, error);
+	if (result == 0 && !is_same) {
+		result = catalogue_path(path, dir, "map.dsse");
+		if (result == 0)
+			result = file_replace(path, text, len, FILE_MODE);
+		if (result)
+			fail_path(error, result, dir);
+	}
+	finish(dir, lock, catalogue, result == 0 && !is_same);
+	free(text);
+	return result;
+}
+
+/* The new text of roots.dsse: what is held and the new links, or all of a first chain. */
+static int extend_roots(const struct catalogue *catalogue, const char *text, size_t len, struct trust *trust,
+	char **out, size_t *out_len)
+{
+	const char *line, *rest = text;
+	size_t line_len, rest_len = len;
+	int result;
+	*out_len = 0;
+	*out = malloc(catalogue->roots_len + len + 2);
+	if (*out == NULL)
+		return CAROUSEL_E_MEMORY;
+	if (catalogue->has_trust) {
+		*trust = catalogue->trust;
+		memcpy(*out, catalogue->roots, catalogue->roots_len);
+		*out_len = catalogue->roots_len;
+		if (*out_len && (*out)[*out_len - 1] != '\n')
+			(*out)[(*out_len)++] = '\n';
+	}
+	while ((result = envelope_next_line(&rest, &rest_len, &line, &line_len)) == 0) {
+		struct envelope envelope;
+		result = envelope_parse(NULL, &envelope, line, line_len);
+		if (result)
+			return result;
+		result = *out_len ? trust_update(trust, &envelope) : trust_init(trust, &envelope);
+		/* Older links of the chain stand in the file that is given as well. */
+		bool is_old = *out_len && (result == CAROUSEL_E_DUPLICATE || result == CAROUSEL_E_ROLLBACK);
+		envelope_deinit(NULL, &envelope);
+		if (is_old)
+			continue;
+		if (result)
+			return result;
+		memcpy(*out + *out_len, line, line_len);
+		*out_len += line_len;
+		(*out)[(*out_len)++] = '\n';
+	}
+	return *out_len ? 0 : CAROUSEL_E_MALFORMED;
+}
+
+int change_set_root(const char *dir, const char *roots_path, uint32_t *version, struct catalogue_error *error)
+{
+	struct catalogue *catalogue = NULL;
+	struct trust *trust = calloc(1, sizeof *trust);
+	char path[PATH_MAX], *text = NULL, *roots = NULL;
+	bool is_changed = false;
+	size_t len = 0, roots_len = 0;
+	int lock = -1, result = trust ? file_mkdir(dir, DIR_MODE) : CAROUSEL_E_MEMORY;
+	if (result)
+		fail_path(error, result, dir);
+	else
+		result = begin(dir, &lock, &catalogue, error);
+	if (result == 0) {
+		result = file_read(roots_path, ENVELOPE_MAX_BYTES, NULL, &text, &len);
+		if (result == 0)
+			result = extend_roots(catalogue, text, len, trust, &roots, &roots_len);
+		if (result)
+			fail_path(error, result, roots_path);
+	}
+	if (result == 0) {
+		*version = trust->root.version;
+		is_changed = !catalogue->has_trust || trust->root.version != catalogue->trust.root.version;
+		result = catalogue_path(path, dir, "roots.dsse");
+		if (result == 0 && is_changed)
+			result = file_replace(path, roots, roots_len, FILE_MODE);
+		if (result)
+			fail_path(error, result, dir);
+	}
+	finish(dir, lock, catalogue, result == 0 && is_changed);
+	free(roots);
+	free(text);
+	free(trust);
+	return result;
+}

@@ -1,0 +1,32 @@
+/* change.h - changes of the catalogue: each holds its lock, is checked, and is one rename.
+ *
+ * Killed or without power at any point, the catalogue holds what it held before or after; leftovers in tmp/ are removed
+ * by the next change. All return 0 or a code with the message noted. */
+#ifndef CAROUSEL_TX_DAEMON_CHANGE_H
+#define CAROUSEL_TX_DAEMON_CHANGE_H
+
+#include "carousel-tx/daemon/catalogue.h"
+
+struct change_report {
+	char class_name[MANIFEST_MAX_CLASS_BYTES];
+	uint32_t version;
+	uint8_t sha256[HASH_SHA256_BYTES];
+	uint64_t bytes;
+	bool is_same; /* nothing had to be changed */
+};
+
+/* Copies an image in. Its digest, size and index are computed and compared with the signed manifest.
+ * Errors: NOT_FOUND (no trust root yet), SIGNATURE, DIGEST, CONFLICT (class and version are known with another
+ * digest), EXISTS (the digest is known as another class or version), UNSUPPORTED (a FEC scheme this build cannot send),
+ * NO_SPACE, ... */
+int change_publish(const char *dir, const char *image_path, const char *manifest_path, uint32_t weight, uint64_t now_s,
+	struct change_report *, struct catalogue_error *);
+/* Errors: NOT_FOUND, REFUSED (the map names it). */
+int change_withdraw(const char *dir, const char *class_name, uint32_t version, struct catalogue_error *);
+/* Verifies and installs a map. Errors: SIGNATURE, ROLLBACK, CONFLICT, NO_IMAGE (it names an image that is not
+ * catalogued), SYNTAX, ... */
+int change_set_map(const char *dir, const char *map_path, uint64_t *serial, struct catalogue_error *);
+/* Takes a chain of roots: the first there is, or one that goes on from what is held. Makes the directory. */
+int change_set_root(const char *dir, const char *roots_path, uint32_t *version, struct catalogue_error *);
+
+#endif
