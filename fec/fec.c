@@ -7,6 +7,7 @@ static const struct fec_scheme *scheme_of(uint8_t encoding_id)
 {
 	static const struct fec_scheme *const schemes[] = {
 		&fec_scheme_no_code,
+		&fec_scheme_raptorq,
 		&fec_scheme_reed_solomon,
 #if WITH_RS
 		&fec_scheme_small_block,
