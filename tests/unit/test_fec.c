@@ -9,6 +9,7 @@ static void test_availability(void **state)
 	(void)state;
 	assert_true(fec_scheme_is_available(FEC_COMPACT_NO_CODE, 0));
 	assert_true(fec_scheme_is_available(FEC_REED_SOLOMON_GF256, 0));
+	assert_true(fec_scheme_is_available(FEC_RAPTORQ, 0));
 	assert_int_equal(fec_scheme_is_available(FEC_SMALL_BLOCK, FEC_INSTANCE_RS_VAND), WITH_RS);
 	assert_false(fec_scheme_is_available(FEC_SMALL_BLOCK, 0));
 	assert_false(fec_scheme_is_available(FEC_COMPACT_NO_CODE, 1));
@@ -34,6 +35,9 @@ static void test_blocks_are_checked(void **state)
 		{FEC_COMPACT_NO_CODE, 65536, 65536, 8, 0},
 		{FEC_COMPACT_NO_CODE, 65537, 65537, 8, CAROUSEL_E_OTI},
 		{FEC_COMPACT_NO_CODE, 10, 11, 8, CAROUSEL_E_OTI},
+		{FEC_RAPTORQ, 10, 1u << 24, 8, 0},
+		{FEC_RAPTORQ, 56404, 1u << 24, 8, CAROUSEL_E_OTI},
+		{FEC_RAPTORQ, 10, (1u << 24) + 1, 8, CAROUSEL_E_OTI},
 		{2, 10, 11, 8, CAROUSEL_E_UNSUPPORTED},
 	};
 	(void)state;
@@ -106,6 +110,37 @@ static void test_requests_for_symbols_are_checked(void **state)
 	free(mem);
 }
 
+/* Each scheme there and back from its last symbols, in strips, through the one interface. */
+static void test_schemes_are_told_apart(void **state)
+{
+	static const struct {
+		uint8_t id;
+		uint16_t instance;
+		uint32_t k, n;
+	} rows[] = {
+		{FEC_COMPACT_NO_CODE, 0, 12, 12},
+		{FEC_REED_SOLOMON_GF256, 0, 12, 24},
+		{FEC_RAPTORQ, 0, 12, 1u << 24},
+#if WITH_RS
+		{FEC_SMALL_BLOCK, FEC_INSTANCE_RS_VAND, 12, 24},
+		{FEC_SMALL_BLOCK, FEC_INSTANCE_ISA_L_CAUCHY, 12, 24},
+#endif
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct fec_block block =
+			fec_round_block(rows[i].id, rows[i].instance, rows[i].k, rows[i].n, 1024);
+		struct fec_round round;
+		uint32_t esis[14];
+		for (uint32_t j = 0; j < 14; j++)
+			esis[j] = (rows[i].n > 12 ? 12 : 0) + j;
+		fec_round_open(&round, &block, i);
+		assert_int_equal(fec_round_decode(&round, esis, 11, 256, 0), CAROUSEL_E_NEED_MORE);
+		assert_int_equal(fec_round_decode(&round, esis, rows[i].id == FEC_RAPTORQ ? 14 : 12, 256, 0), 0);
+		fec_round_close(&round);
+	}
+}
+
 static void test_plans_of_other_blocks_are_refused(void **state)
 {
 	const struct fec_block block = fec_round_block(FEC_REED_SOLOMON_GF256, 0, 4, 6, 16);
@@ -130,6 +165,7 @@ int main(void)
 		cmocka_unit_test(test_blocks_are_checked),
 		cmocka_unit_test(test_memory_is_checked),
 		cmocka_unit_test(test_requests_for_symbols_are_checked),
+		cmocka_unit_test(test_schemes_are_told_apart),
 		cmocka_unit_test(test_plans_of_other_blocks_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
