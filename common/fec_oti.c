@@ -87,8 +87,6 @@ static int oti_check_small_block(struct fec_oti *oti)
 {
 	if (oti->instance_id != FEC_INSTANCE_RS_VAND && oti->instance_id != FEC_INSTANCE_ISA_L_CAUCHY)
 		return CAROUSEL_E_UNSUPPORTED;
-	if (oti->instance_id == FEC_INSTANCE_RS_VAND && oti->symbol_size % 2 != 0) /* it works on 16-bit words */
-		return CAROUSEL_E_OTI;
 	if (oti->transfer_length == 0 || oti->max_encoding_symbols > FEC_SMALL_BLOCK_MAX_N ||
 		oti->max_block_symbols >= oti->max_encoding_symbols)
 		return CAROUSEL_E_OTI;

@@ -1,5 +1,6 @@
 #include "carousel-rx/store/decode.h"
 
+#include "carousel-rx/store/symbol_check.h"
 #include "common/bytes.h"
 #include "fec/fec.h"
 
@@ -90,7 +91,7 @@ void decode_add(struct decode *d, uint32_t sbn)
 
 /* ---- scratch ------------------------------------------------------------------------------------ */
 
-/* Reads it back: *copy_crc over all of it; the CRC-32 of each symbol is XORed to its group in the BLOCK part `groups`.
+/* Reads it back: *copy_crc over all of it; the check of each symbol is XORed to its group in the BLOCK part `groups`.
  */
 static int decode_check_scratch(struct held *h, uint32_t sbn, uint64_t scratch_offset, uint32_t num_missing,
 	uint32_t *copy_crc, uint8_t *groups)
@@ -105,13 +106,13 @@ static int decode_check_scratch(struct held *h, uint32_t sbn, uint64_t scratch_o
 		if (result)
 			return result;
 		for (uint32_t i = 0; i < count; i++) {
-			uint8_t crc[4], *sum;
-			bytes_put_le32(crc, (uint32_t)crc32(0, h->buf + i * size, (uInt)size));
-			*copy_crc = (uint32_t)crc32(*copy_crc, crc, sizeof(crc));
+			uint8_t check[4], *sum;
 			while (map_is_own(h->map, sbn, place))
 				place++;
+			bytes_put_le32(check, symbol_check(h->buf + i * size, size, place));
+			*copy_crc = (uint32_t)crc32(*copy_crc, check, sizeof(check));
 			sum = groups + place++ / MAP_GROUP_PLACES * JOURNAL_GROUP_BYTES + 4;
-			bytes_put_le32(sum, bytes_get_le32(sum) ^ bytes_get_le32(crc));
+			bytes_put_le32(sum, bytes_get_le32(sum) ^ bytes_get_le32(check));
 		}
 	}
 	return 0;
@@ -258,11 +259,6 @@ static int decode_one(struct decode *d, struct decode_block *b)
 	const struct map_block *state = &d->held.map->block[b->sbn];
 	int result;
 	b->outcome = DECODE_DONE;
-	/* A block whose every symbol came by itself is checked with the whole image. */
-	if (map_count_own(d->held.map, b->sbn) == state->real) {
-		decode_describe(d, b);
-		return 0;
-	}
 	result = held_load(&d->held, b->sbn);
 	if (result)
 		return result;
@@ -270,7 +266,8 @@ static int decode_one(struct decode *d, struct decode_block *b)
 		b->outcome = DECODE_DAMAGED;
 		return held_drop(&d->held);
 	}
-	result = decode_solve(d, &target, &b->outcome);
+	if (d->held.num_missing)
+		result = decode_solve(d, &target, &b->outcome);
 	if (result)
 		return result;
 	if (b->outcome == DECODE_NEED_MORE && state->real - d->held.num_missing + d->held.count < state->stored)

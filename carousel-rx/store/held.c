@@ -1,10 +1,10 @@
 #include "carousel-rx/store/held.h"
 
+#include "carousel-rx/store/symbol_check.h"
 #include "common/bytes.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 uint32_t held_cap(const struct geometry *g)
 {
@@ -125,7 +125,7 @@ static int held_crc(struct held *h, const struct held_symbol *s, uint32_t *crc)
 	int result = s->is_spill ? place_io_read(h->io, RX_SPILL, (uint64_t)s->place * size, h->buf, size)
 				 : place_read(h->io, h->sbn, s->place, false, 0, size, h->buf);
 	if (result == 0)
-		*crc = (uint32_t)crc32(0, h->buf, (uInt)size);
+		*crc = symbol_check(h->buf, size, s->esi);
 	return result;
 }
 
@@ -185,7 +185,7 @@ static int held_check_group(struct held *h, uint32_t group)
 		if (result)
 			return result;
 		for (uint32_t i = 0; i < end - place; i++)
-			sum ^= (uint32_t)crc32(0, h->buf + i * size, (uInt)size);
+			sum ^= symbol_check(h->buf + i * size, size, place + i);
 		place = end;
 	}
 	h->bad_own[group] = sum == g->sum ? 0 : g->own;
@@ -272,7 +272,8 @@ int held_drop(struct held *h)
 		else
 			result = held_append(h, JOURNAL_DROP_FOREIGN, h->sbn, s->place, s->esi, s->crc);
 	}
-	return result;
+	/* Before a mark could vouch for what they take back. */
+	return result ? result : place_io_sync(h->io, RX_JOURNAL);
 }
 
 void held_forget(const struct held *h, struct place_map *m)

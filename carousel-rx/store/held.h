@@ -35,8 +35,9 @@ struct held {
 /* Symbols that held_load must have room for. */
 uint32_t held_cap(const struct geometry *);
 
-/* Gathers the block's symbols, from the map or from the journal, reads each one back and checks it against its CRC-32.
- * What does not match is counted in num_bad and marked, so that held_drop can take it out. Storage's errors. */
+/* Gathers the block's symbols, from the map or from the journal, reads each one back and compares its check
+ * (symbol_check.h). What does not match is counted in num_bad and marked, so that held_drop can take it out. Storage's
+ * errors. */
 int held_load(struct held *, uint32_t sbn);
 /* Writes the drops to the journal. */
 int held_drop(struct held *);

@@ -8,8 +8,8 @@
  *
  * Records are appended as soon as their symbols are written, and count without further ado once a MARK says that
  * everything up to a sequence number was synced (data first, then the mark, then the journal). Younger records are
- * taken only for symbols that are read back and match their CRC. BLOCK and COPY are written after their data was
- * synced.
+ * taken only for symbols that are read back and match their check (symbol_check.h). BLOCK and COPY are written after
+ * their data was synced.
  *
  * Thread rule: append and mark may be called by both lanes of jobs (a lock inside); open, scan and rewrite by one. */
 #ifndef CAROUSEL_RX_STORE_JOURNAL_H
@@ -21,14 +21,15 @@
 
 enum journal_type {
 	JOURNAL_EPOCH = 1,    /* nothing: a new opening */
-	JOURNAL_OWN,          /* n * {sbn, group, mask, XOR of CRC-32}: own symbols of 32 places */
-	JOURNAL_FOREIGN,      /* n * {sbn, place, ESI, CRC-32} */
-	JOURNAL_SPILL,        /* n * {spill slot, sbn, ESI, CRC-32} */
+	JOURNAL_OWN,          /* n * {sbn, group, mask, XOR of checks}: own symbols of 32 places */
+	JOURNAL_FOREIGN,      /* n * {sbn, place, ESI, check} */
+	JOURNAL_SPILL,        /* n * {spill slot, sbn, ESI, check} */
 	JOURNAL_DROP_OWN,     /* as OWN: these do not count any more */
 	JOURNAL_DROP_FOREIGN, /* as FOREIGN */
 	JOURNAL_DROP_SPILL,   /* as SPILL */
 	JOURNAL_MARK,         /* sequence: all up to it was synced */
-	JOURNAL_COPY,  /* blocks whose places not own lie in the scratch, in order: n * {sbn, places, CRC-32 of them} */
+	JOURNAL_COPY,  /* blocks whose places not own lie in the scratch, in order: n * {sbn, places, CRC-32 of their
+			  checks} */
 	JOURNAL_BLOCK, /* n * {sbn, flags, groups * {own, sum}}: the block holds this and nothing else */
 };
 

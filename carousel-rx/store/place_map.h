@@ -21,7 +21,7 @@ struct map_group {
 	uint32_t taken;     /* the place holds something, or soon will (staged) */
 	uint32_t own;       /* on storage and journaled: the place's own symbol */
 	uint32_t displaced; /* the source symbol of that ESI lies, or soon will, in a foreign place */
-	uint32_t sum;       /* XOR of the CRC-32 of the symbols in `own` */
+	uint32_t sum;       /* XOR of the checks (symbol_check.h) of the symbols in `own` */
 };
 
 struct map_block {
@@ -31,7 +31,7 @@ struct map_block {
 	uint32_t stored;      /* of those, on storage and journaled */
 	uint32_t want;        /* enough to try the decoder */
 	uint32_t cursor;      /* no place before this one is free for a foreign symbol */
-	uint32_t foreign_sum; /* XOR of the CRC-32 of the symbols in foreign places */
+	uint32_t foreign_sum; /* XOR of the checks (symbol_check.h) of the symbols in foreign places */
 	uint32_t num_foreign; /* stored, in foreign places of the slot */
 	uint32_t num_spilled; /* in the spill, staged ones included */
 	uint32_t next_ready;  /* queue of blocks to be decoded */

@@ -1,9 +1,9 @@
 #include "carousel-rx/store/replay.h"
 
+#include "carousel-rx/store/symbol_check.h"
 #include "common/bytes.h"
 
 #include <string.h>
-#include <zlib.h>
 
 /* Entries that the journal names and the slot does not hold: type and entry. */
 #define REPLAY_REFUSED_BYTES (4u + JOURNAL_ENTRY_BYTES)
@@ -23,33 +23,37 @@ struct replay {
 
 /* ---- reading back what was written shortly before -------------------------------------------------- */
 
-/* CRC-32 of a symbol as the slot or spill holds it; a place that cannot be read does not match. */
-static bool replay_crc(struct replay *r, uint32_t sbn, uint32_t place, enum map_kind kind, uint32_t *crc)
+/* The check of a symbol as the slot or spill holds it; a place that cannot be read does not match. */
+static bool replay_check(
+	struct replay *r, uint32_t sbn, uint32_t place, uint32_t esi, enum map_kind kind, uint32_t *check)
 {
 	size_t size = r->io->geometry->symbol_size;
 	uint8_t *buf = r->decode->held.buf;
 	int result = kind == MAP_SPILL ? place_io_read(r->io, RX_SPILL, (uint64_t)place * size, buf, size)
 				       : place_read(r->io, sbn, place, kind == MAP_OWN, 0, size, buf);
-	*crc = (uint32_t)crc32(0, buf, (uInt)size);
+	*check = symbol_check(buf, size, esi);
 	return result == 0;
 }
 
 static bool replay_is_there(struct replay *r, enum journal_type type, const uint8_t *p)
 {
-	uint32_t a = bytes_get_le32(p), b = bytes_get_le32(p + 4), mask = bytes_get_le32(p + 8), sum = 0, crc;
+	/* SPILL and FOREIGN have the ESI where OWN has its mask. */
+	uint32_t a = bytes_get_le32(p), b = bytes_get_le32(p + 4), mask = bytes_get_le32(p + 8), sum = 0, check;
 	if (type == JOURNAL_SPILL)
-		return a < r->map->num_spill && replay_crc(r, b, a, MAP_SPILL, &crc) && crc == bytes_get_le32(p + 12);
+		return a < r->map->num_spill && replay_check(r, b, a, mask, MAP_SPILL, &check) &&
+		       check == bytes_get_le32(p + 12);
 	if (a >= r->map->geometry->blocks)
 		return false;
 	if (type == JOURNAL_FOREIGN)
-		return b < r->map->block[a].real && replay_crc(r, a, b, MAP_FOREIGN, &crc) &&
-		       crc == bytes_get_le32(p + 12);
+		return b < r->map->block[a].real && replay_check(r, a, b, mask, MAP_FOREIGN, &check) &&
+		       check == bytes_get_le32(p + 12);
 	if (b >= r->map->group_stride || mask & ~map_group_mask(r->map, a, b))
 		return false;
 	for (; mask; mask &= mask - 1) {
-		if (!replay_crc(r, a, b * MAP_GROUP_PLACES + (uint32_t)__builtin_ctz(mask), MAP_OWN, &crc))
+		uint32_t place = b * MAP_GROUP_PLACES + (uint32_t)__builtin_ctz(mask);
+		if (!replay_check(r, a, place, place, MAP_OWN, &check))
 			return false;
-		sum ^= crc;
+		sum ^= check;
 	}
 	return sum == bytes_get_le32(p + 12);
 }
@@ -197,6 +201,9 @@ static int replay_drop_refused(struct replay *r)
 			journal_append(r->journal, r->io, drops[bytes_get_le32(entry)], entry + 4, JOURNAL_ENTRY_BYTES);
 	}
 	r->report->entries_refused = r->num_refused;
+	/* A mark must not outlive them: it would vouch for what they take back. */
+	if (result == 0 && r->num_refused)
+		result = place_io_sync(r->io, RX_JOURNAL);
 	return result;
 }
 

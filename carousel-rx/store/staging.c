@@ -1,10 +1,10 @@
 #include "carousel-rx/store/staging.h"
 
+#include "carousel-rx/store/symbol_check.h"
 #include "common/bytes.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #define STAGING_RECORDS_BYTES (16u * 1024)
 #define STAGING_MOST          4096u /* symbols a buffer */
@@ -199,7 +199,7 @@ int staging_write(struct staging *s, struct staging_buffer *b, struct place_io *
 		struct staged *e = &b->entry[i];
 		e->offset = e->spot.kind == MAP_SPILL ? (uint64_t)e->spot.place * s->symbol_size
 						      : geometry_offset(io->geometry, e->sbn, e->spot.place);
-		e->crc = (uint32_t)crc32(0, b->data + e->index * s->symbol_size, (uInt)s->symbol_size);
+		e->crc = symbol_check(b->data + e->index * s->symbol_size, s->symbol_size, e->esi);
 	}
 	staged_sort(b, staged_order_offset);
 	for (uint32_t i = 0; result == 0 && i < b->used;) {

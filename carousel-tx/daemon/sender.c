@@ -53,12 +53,12 @@ static void fill(struct sender *s, uint64_t now_ns)
 
 static void sender_turn(struct sender *s)
 {
-	bool is_flowing = flush(s);
-	for (unsigned i = 0; i < BATCHES_A_TURN && is_flowing && s->error == 0; i++) {
+	for (unsigned i = 0; i < BATCHES_A_TURN && s->error == 0; i++) {
+		if (!flush(s))
+			break;
 		fill(s, clock_monotonic_ns());
 		if (s->count == 0)
 			break;
-		is_flowing = flush(s);
 	}
 	if (s->error)
 		loop_stop(s->loop);

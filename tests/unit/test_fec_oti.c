@@ -77,12 +77,6 @@ static void test_partitioned_bounds(void **state)
 	oti = blocks(FEC_SMALL_BLOCK, 1001, 10, 20, 25);
 	oti.instance_id = 0;
 	assert_int_equal(check(oti), CAROUSEL_E_UNSUPPORTED);
-	oti.instance_id = FEC_INSTANCE_RS_VAND;
-	assert_int_equal(check(oti), 0);
-	oti.symbol_size = 11;
-	assert_int_equal(check(oti), CAROUSEL_E_OTI);
-	oti.instance_id = FEC_INSTANCE_ISA_L_CAUCHY;
-	assert_int_equal(check(oti), 0);
 	assert_int_equal(check(blocks(1, 1001, 10, 20, 25)), CAROUSEL_E_UNSUPPORTED);
 }
 

@@ -145,11 +145,10 @@ static void test_malformed_roots(void **state)
 		 "\"]},\"later\":7},"
 		 "\"keys\":{\"" ID "\":{\"type\":\"ml-dsa-65\"}},\"more\":[]}",
 			0},
-		{"{\"version\":1,\"epoch\":1,\"roles\":{\"root\":{\"threshold\":1,\"keyids\":[\"" ID
-		 "\"]}},\"keys\":{\"" ID "\":{\"type\":\"ed25519\",\"public\":\"AAAA\"}}}",
+		{"{\"version\":1,\"epoch\":1,\"roles\":{},\"keys\":{\"" ID
+		 "\":{\"type\":\"ed25519\",\"public\":\"AAAA\"}}}",
 			CAROUSEL_E_MALFORMED},
-		{"{\"version\":1,\"epoch\":1,\"roles\":{\"root\":{\"threshold\":1,\"keyids\":[\"" ID
-		 "\"]}},\"keys\":{\"" ID "\":{\"type\":\"ed25519\",\"public\":"
+		{"{\"version\":1,\"epoch\":1,\"roles\":{},\"keys\":{\"" ID "\":{\"type\":\"ed25519\",\"public\":"
 		 "\"MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\"}}}",
 			CAROUSEL_E_MALFORMED},
 	};

@@ -1,0 +1,54 @@
+/* power_storage.h - a receiver's storage whose power can be cut at any call, and what the flash then keeps.
+ *
+ * Each changing call (write, sync, truncate, replace) counts. The one at the cut and all later ones fail. What was not
+ * synced before is a matter of luck, sector by sector: power_on() keeps some of it, in no order. */
+#ifndef TESTS_LIB_POWER_STORAGE_H
+#define TESTS_LIB_POWER_STORAGE_H
+
+#include "carousel_rx.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct power_change {
+	bool is_truncate;
+	uint64_t off; /* or the new length */
+	size_t len;
+	uint8_t *data;
+};
+
+struct power_file {
+	uint8_t *now, *durable;
+	uint64_t now_len, durable_len;
+	size_t now_cap, durable_cap;
+	uint64_t device_bytes; /* 0: a regular file */
+	struct power_change *change;
+	size_t num_changes, cap_changes;
+};
+
+enum power_luck {
+	POWER_ALL_LOST,
+	POWER_ALL_KEPT, /* as after SIGKILL */
+	POWER_RANDOM,
+};
+
+struct power_storage {
+	struct carousel_rx_storage table;
+	struct power_file file[RX_NUM_FILES];
+	uint64_t calls;  /* changing calls so far */
+	uint64_t cut_at; /* the call, counted from 1, at which the power goes; 0: never */
+	size_t tear;     /* writes are torn at multiples of this */
+	bool is_off;
+	bool has_touched_running; /* somebody tried to write to the running slot */
+	int fail_with;            /* every changing call fails with this, without a cut */
+	enum carousel_rx_file fail_file;
+	bool fails_one_file; /* only fail_file does */
+};
+
+/* The target slot is a device of slot_bytes full of noise. */
+void power_storage_init(struct power_storage *, uint64_t slot_bytes, size_t tear);
+void power_storage_deinit(struct power_storage *);
+/* The power comes back. The next cut is set by the caller. */
+void power_storage_on(struct power_storage *, enum power_luck, uint64_t seed);
+
+#endif
