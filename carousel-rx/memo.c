@@ -20,9 +20,9 @@ static json_t *memo_install_json(const struct memo_install *i)
 {
 	if (!i->is_set)
 		return json_null();
-	return json_pack("{s:o,s:I,s:I,s:I,s:i,s:b}", "sha256", memo_hex(i->sha256), "version", (json_int_t)i->version,
-		"from_version", (json_int_t)i->from_version, "retry", (json_int_t)i->retry, "slot", i->slot, "switched",
-		i->is_switched);
+	return json_pack("{s:o,s:I,s:I,s:I,s:i,s:b,s:b}", "sha256", memo_hex(i->sha256), "version",
+		(json_int_t)i->version, "from_version", (json_int_t)i->from_version, "retry", (json_int_t)i->retry,
+		"slot", i->slot, "switched", i->is_switched, "failed", i->has_failed);
 }
 
 static json_t *memo_failures_json(const struct memo *m)
@@ -46,11 +46,12 @@ static json_t *memo_declined_json(const struct memo *m)
 
 int memo_encode(const struct memo *m, const struct carousel_allocator *a, char **text, size_t *len)
 {
-	json_t *root = json_pack("{s:s,s:s,s:{s:I,s:I,s:o},s:I,s:o,s:b,s:o,s:b,s:b,s:o,s:b,s:I,s:I,s:o,s:I,s:o,s:o}",
-		"format", MEMO_FORMAT, "state", carousel_rx_state_name(m->state), "map", "epoch",
-		(json_int_t)m->map_epoch, "serial", (json_int_t)m->map_serial, "sha256", memo_hex(m->map_sha256),
-		"gate_time_s", (json_int_t)m->gate_time_s, "install", memo_install_json(&m->install), "slot_dirty",
-		m->is_slot_dirty, "slot_sha256", memo_hex(m->slot_sha256), "asked", m->has_asked, "accepted",
+	json_t *root = json_pack(
+		"{s:s,s:s,s:{s:I,s:I,s:o},s:I,s:o,s:b,s:i,s:o,s:b,s:b,s:o,s:b,s:I,s:I,s:o,s:I,s:o,s:o}", "format",
+		MEMO_FORMAT, "state", carousel_rx_state_name(m->state), "map", "epoch", (json_int_t)m->map_epoch,
+		"serial", (json_int_t)m->map_serial, "sha256", memo_hex(m->map_sha256), "gate_time_s",
+		(json_int_t)m->gate_time_s, "install", memo_install_json(&m->install), "slot_dirty", m->is_slot_dirty,
+		"slot", m->slot, "slot_sha256", memo_hex(m->slot_sha256), "asked", m->has_asked, "accepted",
 		m->has_accepted, "accepted_sha256", memo_hex(m->accepted_sha256), "paused", m->is_paused,
 		"defer_until_s", (json_int_t)m->defer_until_s, "offered_s", (json_int_t)m->offered_s, "due_sha256",
 		memo_hex(m->due_sha256), "due_since_s", (json_int_t)m->due_since_s, "failures", memo_failures_json(m),
@@ -125,6 +126,7 @@ static void memo_read_install(struct memo_reader *r, const json_t *object, struc
 	i->retry = (uint32_t)memo_u64(r, object, "retry", UINT32_MAX);
 	i->slot = (int)memo_u64(r, object, "slot", 1);
 	i->is_switched = memo_bool(r, object, "switched");
+	i->has_failed = memo_bool(r, object, "failed");
 }
 
 static void memo_read_lists(struct memo_reader *r, const json_t *root, struct memo *m)
@@ -167,6 +169,7 @@ static void memo_read(struct memo_reader *r, const json_t *root, struct memo *m)
 	m->gate_time_s = memo_u64(r, root, "gate_time_s", INT64_MAX);
 	memo_read_install(r, json_object_get(root, "install"), &m->install);
 	m->is_slot_dirty = memo_bool(r, root, "slot_dirty");
+	m->slot = (int)memo_u64(r, root, "slot", 1);
 	memo_digest(r, json_object_get(root, "slot_sha256"), m->slot_sha256);
 	m->has_asked = memo_bool(r, root, "asked");
 	m->has_accepted = memo_bool(r, root, "accepted");

@@ -20,6 +20,7 @@
 struct memo_install {
 	bool is_set;
 	bool is_switched; /* the boot loader was told */
+	bool has_failed;  /* and this attempt is among the failures */
 	uint8_t sha256[32];
 	uint32_t version, from_version, retry;
 	int slot;
@@ -32,7 +33,8 @@ struct memo {
 	uint8_t map_sha256[32];
 	uint64_t gate_time_s;
 	struct memo_install install;
-	bool is_slot_dirty; /* the target slot holds part of an image: this one */
+	bool is_slot_dirty; /* this slot holds an image or part of one: this one */
+	int slot;
 	uint8_t slot_sha256[32];
 	bool has_accepted, has_asked; /* the user said yes to this image; asked for what the rule allows */
 	uint8_t accepted_sha256[32];

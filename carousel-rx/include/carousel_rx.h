@@ -159,7 +159,7 @@ enum carousel_rx_offers {
 
 /* All strings and tables are borrowed for the life of the receiver. Zero means the default. */
 struct carousel_rx_config {
-	void *alloc_user; /* both functions NULL: malloc and free */
+	void *alloc_user; /* both functions NULL: malloc and free; jobs call them from the threads they run on */
 	void *(*alloc)(void *user, size_t bytes);
 	void (*free)(void *user, void *ptr);
 
@@ -192,6 +192,7 @@ struct carousel_rx_config {
 
 	enum carousel_rx_prefetch prefetch;
 	enum carousel_rx_offers offers;
+	uint64_t mandatory_wait_s;            /* how long an inhibit may hold up what is mandatory; default 7 days */
 	unsigned max_attempts;                /* default 2 */
 	unsigned boot_tries;                  /* default 3 */
 	int has_trusted_clock;                /* expiry dates count; wall_clock_s below is then asked */
@@ -221,8 +222,9 @@ CAROUSEL_API void carousel_rx_socket_drops(struct carousel_rx *, uint32_t channe
 CAROUSEL_API uint64_t carousel_rx_deadline(const struct carousel_rx *);
 CAROUSEL_API int carousel_rx_on_deadline(struct carousel_rx *, uint64_t now_ns);
 
-/* The next piece of work, or NULL. Several may be under way at once (at most two: one that writes symbols,
- * one that decodes or hashes). Each is run once, by any thread, and then handed back. */
+/* The next piece of work, or NULL. Several may be under way at once (at most three: one that writes symbols,
+ * one that decodes or hashes, one for small things: documents, state, boot loader). Each is run once, by any
+ * thread, and then handed back. */
 CAROUSEL_API struct carousel_job *carousel_rx_next_job(struct carousel_rx *);
 CAROUSEL_API void carousel_job_run(struct carousel_job *);
 CAROUSEL_API int carousel_rx_job_done(struct carousel_rx *, struct carousel_job *, uint64_t now_ns);
