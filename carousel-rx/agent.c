@@ -253,9 +253,9 @@ static void agent_nothing_wanted(struct carousel_rx *rx)
 	rx->consent.is_offer_open = false;
 	if (!rx->has_decision)
 		agent_set_state(rx, CAROUSEL_RX_WAITING_MAP, 0);
-	else if (rx->decision.reason == POLICY_FAILED_BEFORE)
+	else if (rx->decision.reason == POLICY_REASON_FAILED_BEFORE)
 		agent_set_state(rx, CAROUSEL_RX_FAILED, rx->trial.error);
-	else if (rx->decision.reason == POLICY_BELOW_HARDWARE_FLOOR)
+	else if (rx->decision.reason == POLICY_REASON_BELOW_HARDWARE_FLOOR)
 		agent_set_state(rx, CAROUSEL_RX_FAILED, CAROUSEL_E_HARDWARE_FLOOR);
 	else
 		agent_set_state(rx, CAROUSEL_RX_UP_TO_DATE, 0);

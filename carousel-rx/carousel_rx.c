@@ -307,20 +307,11 @@ enum carousel_rx_state carousel_rx_state(const struct carousel_rx *rx)
 	return rx->state;
 }
 
-static int rx_address(struct carousel_addr *to, const char *host, uint16_t port)
+static struct carousel_addr rx_address(const struct udp_address *from)
 {
-	struct udp_address address;
-	int result;
-	*to = (struct carousel_addr){0};
-	if (host == NULL)
-		return 0;
-	result = udp_address_parse_host(host, &address);
-	if (result)
-		return result;
-	to->family = address.family;
-	to->port = port;
-	memcpy(to->ip, address.ip, sizeof(to->ip));
-	return 0;
+	struct carousel_addr to = {.family = from->family, .port = from->port};
+	memcpy(to.ip, from->ip, sizeof(to.ip));
+	return to;
 }
 
 int carousel_rx_session_at(const struct carousel_rx *rx, unsigned index, struct carousel_rx_session *session)
@@ -330,8 +321,8 @@ int carousel_rx_session_at(const struct carousel_rx *rx, unsigned index, struct 
 	if (map == NULL || index >= map->num_sessions || index >= CAROUSEL_RX_MAX_SESSIONS)
 		return CAROUSEL_E_NOT_FOUND;
 	s = &map->sessions[index];
-	if (rx_address(&session->group, s->group, s->port) || rx_address(&session->source, s->source, 0))
-		return CAROUSEL_E_ADDRESS;
+	session->group = rx_address(&s->group);
+	session->source = rx_address(&s->source);
 	session->tsi = s->tsi;
 	snprintf(session->name, sizeof(session->name), "%.63s", s->name);
 	return 0;

@@ -1,0 +1,254 @@
+#include "carousel-rx/daemon/verbs.h"
+
+#include "carousel-rx/daemon/daemon.h"
+#include "common/carousel_error.h"
+#include "common/units.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+int verb_open(const struct cli *cli, const char *path, struct control_client **client)
+{
+	int result = control_client_open(client, path);
+	if (result)
+		cli_fail(cli, "%s: %s", path,
+			result == CAROUSEL_E_NOT_FOUND || result == CAROUSEL_E_REFUSED ? "no receiver runs there"
+										       : carousel_strerror(result));
+	return result;
+}
+
+/* One request; prints the error. The result is the caller's reference. */
+static int verb_ask(const struct cli *cli, const char *path, const char *op, json_t *args, json_t **result)
+{
+	char message[CONTROL_MESSAGE_BYTES] = "";
+	struct control_client *client;
+	int error = verb_open(cli, path, &client);
+	if (error == 0) {
+		error = control_client_request(client, op, args, VERB_TIMEOUT_MS, result, message);
+		if (error)
+			cli_fail(cli, "%s", message[0] ? message : carousel_strerror(error));
+		control_client_close(client);
+	}
+	json_decref(args);
+	return error ? CLI_FAILED : CLI_OK;
+}
+
+static int verb_options(
+	const struct cli *cli, int *argc, char **argv, const char **control, bool *json, int min, int max)
+{
+	const struct cli_option options[] = {
+		{"control", CLI_STRING, control, 0, 0, "SOCKET", "the receiver's control socket"},
+		{"json", CLI_FLAG, json, 0, 0, NULL, "for programs"},
+	};
+	return cli_options(cli, options, json ? 2 : 1, argc, argv, min, max);
+}
+
+/* ---- run ------------------------------------------------------------------------------------------- */
+
+int verb_run(const struct cli *cli, int argc, char **argv)
+{
+	bool check_only = false;
+	const struct cli_option options[] = {
+		{"check-config", CLI_FLAG, &check_only, 0, 0, NULL,
+			"read the configuration, say what is wrong with it, and exit"},
+	};
+	struct settings *settings;
+	char message[256];
+	int status = cli_options(cli, options, 1, &argc, argv, 1, 1);
+	if (status != CLI_OK)
+		return status == CLI_HELP ? CLI_OK : status;
+	settings = malloc(sizeof(*settings));
+	if (settings == NULL)
+		return cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
+	if (settings_load(settings, argv[1], message))
+		status = cli_fail(cli, "%s", message);
+	else if (!check_only)
+		status = daemon_run(settings);
+	settings_free(settings);
+	free(settings);
+	return status;
+}
+
+/* ---- looking --------------------------------------------------------------------------------------- */
+
+int verb_status(const struct cli *cli, int argc, char **argv)
+{
+	const char *control = VERB_CONTROL;
+	bool json = false;
+	json_t *result = NULL;
+	int status = verb_options(cli, &argc, argv, &control, &json, 0, 0);
+	if (status != CLI_OK)
+		return status == CLI_HELP ? CLI_OK : status;
+	status = verb_ask(cli, control, "status", NULL, &result);
+	if (status == CLI_OK && json) {
+		json_dumpf(result, stdout, JSON_INDENT(2));
+		putchar('\n');
+	} else if (status == CLI_OK) {
+		show_status(result);
+	}
+	json_decref(result);
+	return status;
+}
+
+int verb_explain(const struct cli *cli, int argc, char **argv)
+{
+	const char *control = VERB_CONTROL, *line;
+	bool json = false;
+	json_t *result = NULL;
+	int status = verb_options(cli, &argc, argv, &control, &json, 0, 0);
+	if (status != CLI_OK)
+		return status == CLI_HELP ? CLI_OK : status;
+	status = verb_ask(cli, control, "explain", NULL, &result);
+	line = json_string_value(json_object_get(result, "line"));
+	if (status == CLI_OK && json) {
+		json_dumpf(result, stdout, JSON_INDENT(2));
+		putchar('\n');
+	} else if (status == CLI_OK) {
+		puts(line ? line : "");
+	}
+	json_decref(result);
+	return status;
+}
+
+static int verb_watch_events(const struct cli *cli, struct control_client *client, uint64_t count)
+{
+	static const char *const events[] = {"state", "decision", "offer", "progress", "reboot", "alarm", NULL};
+	int result = control_client_subscribe(client, events, VERB_TIMEOUT_MS);
+	for (uint64_t seen = 0; result == 0 && (count == 0 || seen < count); seen++) {
+		json_t *status = NULL;
+		char message[CONTROL_MESSAGE_BYTES];
+		result = control_client_request(client, "status", NULL, VERB_TIMEOUT_MS, &status, message);
+		if (result == 0)
+			show_line(status, isatty(STDOUT_FILENO));
+		json_decref(status);
+		if (result == 0 && (count == 0 || seen + 1 < count)) {
+			json_t *event = NULL;
+			result = control_client_read_event(client, 1000, &event);
+			json_decref(event);
+			if (result == CAROUSEL_E_NEED_MORE)
+				result = 0;
+		}
+	}
+	if (isatty(STDOUT_FILENO))
+		putchar('\n');
+	return result ? cli_fail(cli, "%s", carousel_strerror(result)) : CLI_OK;
+}
+
+int verb_watch(const struct cli *cli, int argc, char **argv)
+{
+	const char *control = VERB_CONTROL;
+	uint64_t count = 0;
+	const struct cli_option options[] = {
+		{"control", CLI_STRING, &control, 0, 0, "SOCKET", "the receiver's control socket"},
+		{"count", CLI_U64, &count, 1, 1000000, "N", "so many lines"},
+	};
+	struct control_client *client;
+	int status = cli_options(cli, options, 2, &argc, argv, 0, 0);
+	if (status != CLI_OK)
+		return status == CLI_HELP ? CLI_OK : status;
+	if (verb_open(cli, control, &client))
+		return CLI_FAILED;
+	status = verb_watch_events(cli, client, count);
+	control_client_close(client);
+	return status;
+}
+
+/* ---- wishes ---------------------------------------------------------------------------------------- */
+
+static int verb_versioned(const struct cli *cli, int argc, char **argv)
+{
+	const char *control = VERB_CONTROL;
+	json_t *result = NULL;
+	char *end = NULL;
+	unsigned long long version = 0;
+	int status = verb_options(cli, &argc, argv, &control, NULL, 0, 1);
+	if (status != CLI_OK)
+		return status == CLI_HELP ? CLI_OK : status;
+	if (argc > 1) {
+		version = strtoull(argv[1], &end, 10);
+		if (end == argv[1] || *end || version == 0 || version > UINT32_MAX)
+			return cli_usage(cli, "%s is no version", argv[1]);
+	}
+	status = verb_ask(cli, control, argv[0], json_pack("{s:I}", "version", (json_int_t)version), &result);
+	json_decref(result);
+	return status;
+}
+
+int verb_accept(const struct cli *cli, int argc, char **argv)
+{
+	return verb_versioned(cli, argc, argv);
+}
+
+int verb_decline(const struct cli *cli, int argc, char **argv)
+{
+	return verb_versioned(cli, argc, argv);
+}
+
+int verb_defer(const struct cli *cli, int argc, char **argv)
+{
+	const char *control = VERB_CONTROL;
+	json_t *result = NULL;
+	uint64_t ns;
+	int status = verb_options(cli, &argc, argv, &control, NULL, 1, 1);
+	if (status != CLI_OK)
+		return status == CLI_HELP ? CLI_OK : status;
+	if (units_parse_duration(argv[1], &ns) || ns < 1000000000u)
+		return cli_usage(cli, "%s is no duration such as 30m, 2h or 3d", argv[1]);
+	status =
+		verb_ask(cli, control, "defer", json_pack("{s:I}", "seconds", (json_int_t)(ns / 1000000000u)), &result);
+	json_decref(result);
+	return status;
+}
+
+int verb_simple(const struct cli *cli, int argc, char **argv)
+{
+	const char *control = VERB_CONTROL;
+	json_t *result = NULL;
+	int status = verb_options(cli, &argc, argv, &control, NULL, 0, 0);
+	if (status != CLI_OK)
+		return status == CLI_HELP ? CLI_OK : status;
+	status = verb_ask(cli, control, argv[0], NULL, &result);
+	json_decref(result);
+	return status;
+}
+
+/* Holds the lock by holding the connection while the command runs. */
+static int verb_run_command(const struct cli *cli, char **argv)
+{
+	int status = 0, error;
+	pid_t pid;
+	error = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
+	if (error)
+		return cli_fail(cli, "%s: %s", argv[0], strerror(error));
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return cli_fail(cli, "%s: %s", argv[0], strerror(errno));
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int verb_inhibit(const struct cli *cli, int argc, char **argv)
+{
+	const char *control = VERB_CONTROL;
+	char message[CONTROL_MESSAGE_BYTES] = "";
+	struct control_client *client;
+	json_t *result = NULL;
+	int status = verb_options(cli, &argc, argv, &control, NULL, 1, 1000);
+	if (status != CLI_OK)
+		return status == CLI_HELP ? CLI_OK : status;
+	if (verb_open(cli, control, &client))
+		return CLI_FAILED;
+	status = control_client_request(client, "inhibit", NULL, VERB_TIMEOUT_MS, &result, message);
+	json_decref(result);
+	status = status ? cli_fail(cli, "%s", message[0] ? message : carousel_strerror(status))
+			: verb_run_command(cli, argv + 1);
+	control_client_close(client);
+	return status;
+}
