@@ -10,6 +10,7 @@
 
 static void request_accept_image(struct carousel_rx *rx, const struct policy_image *image)
 {
+	memo_remove_declined(&rx->memo, image->sha256);
 	rx->memo.has_accepted = true;
 	memcpy(rx->memo.accepted_sha256, image->sha256, 32);
 	rx->memo.defer_until_s = 0;

@@ -160,7 +160,7 @@ static bool slot_follow(struct carousel_rx *rx)
 			s->step = SLOT_VERIFYING;
 		return result != CAROUSEL_E_BUSY;
 	}
-	if (s->step == SLOT_VERIFYING && p.phase == STORE_RECEIVING) {
+	if (s->step == SLOT_VERIFYING && (p.phase == STORE_RECEIVING || p.phase == STORE_OPENING)) {
 		/* Symbols of something else came in under this image's name. */
 		log_write(&rx->log, CAROUSEL_LOG_WARNING, "image %u does not verify: its blocks are received again",
 			s->version);

@@ -235,3 +235,14 @@ void memo_add_declined(struct memo *m, const uint8_t sha256[32])
 		memmove(&m->declined[0], &m->declined[1], --m->num_declined * sizeof(m->declined[0]));
 	memcpy(m->declined[m->num_declined++], sha256, sizeof(m->declined[0]));
 }
+
+void memo_remove_declined(struct memo *m, const uint8_t sha256[32])
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < m->num_declined; i++) {
+		if (memcmp(m->declined[i], sha256, sizeof(m->declined[i])) == 0)
+			continue;
+		memmove(m->declined[kept++], m->declined[i], sizeof(m->declined[i]));
+	}
+	m->num_declined = kept;
+}

@@ -56,5 +56,7 @@ int memo_decode(struct memo *, const char *text, size_t len);
 /* One more failed attempt with an image; returns how many there were. */
 uint32_t memo_add_failure(struct memo *, const uint8_t sha256[32], uint32_t retry);
 void memo_add_declined(struct memo *, const uint8_t sha256[32]);
+/* The user has changed his mind. */
+void memo_remove_declined(struct memo *, const uint8_t sha256[32]);
 
 #endif

@@ -257,8 +257,6 @@ static int reception_image(
 	/* Where a session has shown signatures that count, strangers may not add symbols. */
 	if (!s->has_proof && r->num_proofs)
 		return CAROUSEL_E_FOREIGN_SESSION;
-	if (!store_wants(r->config.store, run->sbn))
-		return CAROUSEL_E_DUPLICATE;
 	return reception_each_symbol(run, &r->image.layout.oti, reception_to_store, &sink);
 }
 

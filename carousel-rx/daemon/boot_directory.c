@@ -126,21 +126,24 @@ static int running_read(const struct boot_directory *dir, int *running)
 static int directory_state(void *user, struct carousel_boot_state *state)
 {
 	const struct boot_directory *dir = user;
-	enum slot_flag flag;
-	unsigned tries;
+	enum slot_flag flag, first_flag;
+	unsigned tries, first_tries;
 	int first, running;
 	int err = running_read(dir, &running);
 	if (err == 0)
 		err = order_read(dir, &first);
 	if (err == 0)
 		err = slot_read(dir, running, &flag, &tries);
+	if (err == 0)
+		err = slot_read(dir, first, &first_flag, &first_tries);
 	if (err)
 		return err;
 	state->running = running;
 	state->target = !running;
 	state->is_confirmed = flag == SLOT_GOOD;
 	state->is_trial = flag == SLOT_TRIAL;
-	state->fell_back = first != running;
+	/* A slot with trials left has not been tried yet: the box was not booted since. */
+	state->fell_back = first != running && first_flag == SLOT_TRIAL && first_tries == 0;
 	return 0;
 }
 

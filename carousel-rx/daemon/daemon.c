@@ -286,8 +286,8 @@ int daemon_run(const struct settings *settings)
 	d->settings = settings;
 	daemon_log_init(&d->log, settings->log_level);
 	if (daemon_open_box(d) == 0 && daemon_open_outside(d) == 0) {
-		log_write(&d->log, CAROUSEL_LOG_NOTICE, "box %s, class %s, version %s, slot %d", settings->box_id,
-			d->os_release.image_id, d->os_release.image_version, d->channels.settings == NULL);
+		log_write(&d->log, CAROUSEL_LOG_NOTICE, "box %s, class %s, version %s", settings->box_id,
+			d->os_release.image_id, d->os_release.image_version);
 		daemon_notify("READY=1");
 		if (loop_run(d->loop) == 0)
 			status = d->exit_status;

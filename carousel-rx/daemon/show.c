@@ -22,17 +22,17 @@ static double show_real(const json_t *object, const char *key)
 	return json_number_value(json_object_get(object, key));
 }
 
-static void show_duration(char out[16], const json_t *seconds)
+static void show_duration(char out[32], const json_t *seconds)
 {
 	long long s = (long long)json_number_value(seconds);
 	if (!json_is_number(seconds))
-		snprintf(out, 16, "-");
+		snprintf(out, 32, "-");
 	else if (s < 120)
-		snprintf(out, 16, "%llds", s);
+		snprintf(out, 32, "%llds", s);
 	else if (s < 7200)
-		snprintf(out, 16, "%lldm%02llds", s / 60, s % 60);
+		snprintf(out, 32, "%lldm%02llds", s / 60, s % 60);
 	else
-		snprintf(out, 16, "%lldh%02lldm", s / 3600, s / 60 % 60);
+		snprintf(out, 32, "%lldh%02lldm", s / 3600, s / 60 % 60);
 }
 
 static double show_share(const json_t *image)
@@ -43,7 +43,7 @@ static double show_share(const json_t *image)
 
 static void show_image(const json_t *image)
 {
-	char eta[16];
+	char eta[32];
 	if (!json_is_object(image))
 		return;
 	show_duration(eta, json_object_get(image, "eta_s"));
@@ -86,7 +86,7 @@ void show_status(const json_t *status)
 {
 	const json_t *box = json_object_get(status, "box"), *map = json_object_get(status, "map");
 	const json_t *air = json_object_get(status, "on_air");
-	char age[16], silent[16];
+	char age[32], silent[32];
 	printf("box       %s, class %s, category %s, version %lld, slot %lld\n", show_text(box, "id"),
 		show_text(box, "class"), show_text(box, "category"), show_number(box, "version"),
 		show_number(box, "slot"));
@@ -111,7 +111,7 @@ void show_status(const json_t *status)
 void show_line(const json_t *status, bool is_terminal)
 {
 	const json_t *image = json_object_get(status, "image"), *air = json_object_get(status, "on_air");
-	char bar[SHOW_BAR_WIDTH + 1], eta[16];
+	char bar[SHOW_BAR_WIDTH + 1], eta[32];
 	double share = show_share(image);
 	int filled = (int)(share * SHOW_BAR_WIDTH);
 	for (int i = 0; i < SHOW_BAR_WIDTH; i++)
