@@ -33,7 +33,8 @@ static void file_fill(struct fdt_file *file, const struct tx_object *object, cha
 	file->content_location = location;
 	file->content_type = object->is_document ? "application/json" : "application/octet-stream";
 	file->has_content_length = file->has_transfer_length = true;
-	file->content_length = object->layout.image_bytes;
+	file->content_length = object->content_bytes;
+	file->content_encoding = object->is_gzip ? "gzip" : NULL;
 	file->transfer_length = object->layout.oti.transfer_length;
 	file->has_oti = true;
 	file->oti = object->layout.oti;

@@ -66,6 +66,7 @@ static int object_file(
 	if (oti->symbol_size > TX_MAX_PACKET_BYTES - ALC_MAX_HEADER_BYTES)
 		return CAROUSEL_E_UNSUPPORTED;
 	object->layout = *spec->layout;
+	object->content_bytes = object->layout.image_bytes;
 	return spec->has_payload
 		       ? tx_encoder_object_init(context->encoder, &object->encoder, &object->layout, &object->source)
 		       : 0;
@@ -84,6 +85,8 @@ static int object_fill(
 		result = tx_document_init(&object->document, context->config->allocator, spec->bytes, spec->len,
 			context->config->symbol_size, spec->encoding_id);
 		object->layout = object->document.layout;
+		object->content_bytes = spec->content_bytes;
+		object->is_gzip = spec->is_gzip;
 	} else {
 		result = object_file(context, object, spec);
 	}

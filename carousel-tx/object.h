@@ -40,7 +40,8 @@ struct tx_object {
 	struct tx_header header;
 	struct tx_counter *counter; /* NULL: an FDT instance, whose numbers are its own */
 	struct tx_document document;
-	bool is_document, has_payload;
+	uint64_t content_bytes; /* before any content encoding */
+	bool is_document, has_payload, is_gzip;
 	struct tx_source source;
 	struct tx_encoder_object encoder;
 	struct tx_object *image; /* of an index: the image that it goes with */
@@ -59,6 +60,8 @@ struct tx_object_spec {
 	/* A document: its bytes; else a layout and a source, which is taken over in any case. */
 	const void *bytes;
 	size_t len;
+	uint64_t content_bytes; /* of a document, before it was compressed (is_gzip) */
+	bool is_gzip;
 	uint8_t encoding_id;
 	const struct object_layout *layout;
 	struct tx_source source;

@@ -76,20 +76,40 @@ static struct tx_object *find_document(struct tx *tx, enum tx_role role, const c
 	return NULL;
 }
 
+/* Bytes that fit one symbol go as they are; more are compressed, if that makes them less. */
+static int document_object(
+	struct tx *tx, struct tx_object_spec *spec, const void *bytes, size_t len, struct tx_object **object)
+{
+	uint8_t *packed = NULL;
+	int result = 0;
+	if (len > TX_MAX_DOCUMENT_BYTES)
+		return CAROUSEL_E_LIMIT;
+	spec->encoding_id = tx->config.control_no_code ? FEC_COMPACT_NO_CODE : FEC_RAPTORQ;
+	spec->bytes = bytes;
+	spec->len = spec->content_bytes = len;
+	if (len > tx->config.symbol_size) {
+		result = gzip_encode(tx->config.allocator, bytes, len, &packed, &spec->len);
+		spec->is_gzip = result == 0 && spec->len < len;
+		spec->bytes = spec->is_gzip ? packed : bytes;
+		spec->len = spec->is_gzip ? spec->len : len;
+	}
+	if (result == 0)
+		result = tx_object_new(&tx->context, spec, object);
+	memory_free(tx->config.allocator, packed);
+	return result;
+}
+
 int tx_session_set_document(
 	struct tx *tx, enum tx_role role, const char *class_name, const void *bytes, size_t len, uint64_t now_ns)
 {
 	struct tx_object *old = find_document(tx, role, class_name ? class_name : ""), *object;
-	struct tx_object_spec spec = {.role = role,
-		.class_name = class_name,
-		.bytes = bytes,
-		.len = len,
-		.encoding_id = tx->config.control_no_code ? FEC_COMPACT_NO_CODE : FEC_RAPTORQ};
-	int result = 0;
-	if (old && old->document.len == len && memcmp(old->document.bytes, bytes, len) == 0)
-		return 0;
+	uint8_t sha256[HASH_SHA256_BYTES];
+	int result = hash_sha256(bytes, len, sha256);
+	if (result || (old && old->content_bytes == len && memcmp(old->sha256, sha256, sizeof sha256) == 0))
+		return result;
 	if (len) {
-		result = tx_object_new(&tx->context, &spec, &object);
+		struct tx_object_spec spec = {.role = role, .class_name = class_name, .sha256 = sha256};
+		result = document_object(tx, &spec, bytes, len, &object);
 		if (result)
 			return result;
 		tx_session_add(tx, object, now_ns);
@@ -135,39 +155,19 @@ static int renew_schedule(struct tx *tx, uint64_t now_ns)
 	return result == CAROUSEL_E_MEMORY ? result : 0;
 }
 
-/* An instance that fits one symbol goes as it is; a longer one is compressed. */
-static int fdt_object(struct tx *tx, const uint8_t *xml, size_t len, struct tx_object **object, uint8_t *cenc)
-{
-	struct tx_object_spec spec = {.role = TX_ROLE_FDT,
-		.bytes = xml,
-		.len = len,
-		.encoding_id = tx->config.control_no_code ? FEC_COMPACT_NO_CODE : FEC_RAPTORQ};
-	uint8_t *packed = NULL;
-	int result = 0;
-	*cenc = ALC_CENC_NULL;
-	if (len > tx->config.symbol_size) {
-		result = gzip_encode(tx->config.allocator, xml, len, &packed, &spec.len);
-		spec.bytes = packed;
-		*cenc = ALC_CENC_GZIP;
-	}
-	if (result == 0)
-		result = tx_object_new(&tx->context, &spec, object);
-	memory_free(tx->config.allocator, packed);
-	return result;
-}
-
 static int renew_fdt(struct tx *tx, uint64_t now_ns)
 {
 	uint64_t expires = (tx_wall_ns(tx, now_ns) + tx->config.fdt_lifetime_ns) / TX_NS_PER_S + NTP_OF_1970, instance;
+	struct tx_object_spec spec = {.role = TX_ROLE_FDT};
 	struct tx_object *object = NULL;
-	uint8_t *xml, cenc;
+	uint8_t *xml;
 	size_t len;
 	int result;
 	if (!tx_lease_take(&tx->counters, &tx->counters.fdt_instance, &instance))
 		return 0;
 	result = tx_announce_fdt(&tx->config, tx->objects, expires, &xml, &len);
 	if (result == 0) {
-		result = fdt_object(tx, xml, len, &object, &cenc);
+		result = document_object(tx, &spec, xml, len, &object);
 		memory_free(tx->config.allocator, xml);
 	}
 	tx->fdt_dirty = false;
@@ -179,7 +179,6 @@ static int renew_fdt(struct tx *tx, uint64_t now_ns)
 	}
 	for (uint32_t i = 0; i < object->num_streams; i++)
 		object->streams[i].due_ns = now_ns;
-	tx->fdt_encoding = cenc;
 	tx_object_free(&tx->context, tx->fdt);
 	tx->fdt = object;
 	tx->fdt_instance = (uint32_t)(instance & ALC_MAX_FDT_INSTANCE_ID);
@@ -211,11 +210,11 @@ int tx_session_fdt_packet(
 			.tsi = tx->config.tsi},
 		.has_fti = true,
 		.has_fdt = true,
-		.has_cenc = tx->fdt_encoding != ALC_CENC_NULL,
+		.has_cenc = fdt->is_gzip,
 		.has_sct = tx->wall_ns != 0,
 		.has_payload_id = true,
 		.flute_version = tx->config.flute_version,
-		.content_encoding = tx->fdt_encoding,
+		.content_encoding = fdt->is_gzip ? ALC_CENC_GZIP : ALC_CENC_NULL,
 		.fdt_instance_id = tx->fdt_instance,
 		.sct_ntp = tx_ntp_of_wall(tx_wall_ns(tx, now_ns)),
 		.id = {.sbn = stream->symbol.sbn, .esi = stream->symbol.esi},

@@ -33,7 +33,6 @@ struct tx {
 
 	struct tx_object *fdt; /* the instance on the air, or NULL */
 	uint32_t fdt_instance;
-	uint8_t fdt_encoding; /* enum alc_content_encoding */
 	bool fdt_dirty, schedule_dirty;
 	uint64_t fdt_renew_ns, schedule_renew_ns;
 

@@ -50,10 +50,13 @@ static json_t *status_object(const struct tx *tx, const struct tx_object *object
 	if (object->version)
 		json_object_set_new(status, "version", number(object->version));
 	json_object_set_new(status, "sha256", json_string(hash_hex(digest, object->sha256, sizeof object->sha256)));
-	json_object_set_new(status, "bytes", number(object->layout.image_bytes));
+	json_object_set_new(status, "bytes", number(object->content_bytes));
 	json_object_set_new(status, "share", json_real(all_bps ? (double)bps / (double)all_bps : 0));
 	json_object_set_new(status, "sent_bps", number(bps));
-	if (cycle_ns)
+	if (cycle_ns == 0 && object->is_document)
+		json_object_set_new(
+			status, "cycle_s", json_real((double)tx->config.period_ns[object->role] / TX_NS_PER_S));
+	else if (cycle_ns)
 		json_object_set_new(status, "cycle_s", json_real((double)cycle_ns / TX_NS_PER_S));
 	else
 		json_object_set_new(status, "cycle_s",

@@ -208,6 +208,35 @@ out:
 	return result;
 }
 
+/* What is published again must be what is there. */
+static int check_same(const char *image_path, const struct manifest *manifest, struct catalogue_error *error)
+{
+	uint8_t sha256[HASH_SHA256_BYTES], *buffer = malloc(COPY_BYTES);
+	struct hash_stream hash;
+	uint64_t bytes = 0;
+	int fd = open(image_path, O_RDONLY | O_CLOEXEC), result = fd < 0 ? file_error(errno) : hash_stream_init(&hash);
+	if (result == 0)
+		result = buffer ? file_size(fd, &bytes) : CAROUSEL_E_MEMORY;
+	if (result == 0 && bytes != manifest->layout.image_bytes)
+		result = CAROUSEL_E_DIGEST;
+	for (uint64_t offset = 0; result == 0 && offset < bytes; offset += COPY_BYTES) {
+		size_t len = bytes - offset < COPY_BYTES ? (size_t)(bytes - offset) : COPY_BYTES;
+		result = file_pread(fd, buffer, len, offset);
+		if (result == 0)
+			result = hash_stream_update(&hash, buffer, len);
+	}
+	if (result == 0)
+		result = hash_stream_final(&hash, sha256);
+	if (result == 0 && memcmp(sha256, manifest->sha256, sizeof sha256) != 0)
+		result = CAROUSEL_E_DIGEST;
+	if (fd >= 0) {
+		hash_stream_deinit(&hash);
+		close(fd);
+	}
+	free(buffer);
+	return result ? fail_path(error, result, image_path) : 0;
+}
+
 static int check_known(const struct catalogue *catalogue, const struct manifest *manifest, bool *is_same,
 	struct catalogue_error *error)
 {
@@ -333,8 +362,9 @@ int change_publish(const char *dir, const char *image_path, const char *manifest
 		report->version = manifest->version;
 		memcpy(report->sha256, manifest->sha256, sizeof report->sha256);
 		report->bytes = manifest->layout.image_bytes;
-		if (!report->is_same)
-			result = stage(dir, image_path, text, len, weight ? weight : 1, now_s, manifest, error);
+		result = report->is_same
+				 ? check_same(image_path, manifest, error)
+				 : stage(dir, image_path, text, len, weight ? weight : 1, now_s, manifest, error);
 	}
 	finish(dir, lock, catalogue, result == 0 && !report->is_same);
 	free(text);
