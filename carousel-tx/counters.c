@@ -29,8 +29,10 @@ static int counters_parse_objects(struct tx_counters *c, struct config *config)
 			sizeof *c->objects, TX_COUNTERS_MAX_OBJECTS);
 		if (result)
 			return result;
-		if (strlen(config_section_name(s)) >= sizeof object->key)
-			return CAROUSEL_E_SYNTAX;
+		if (strlen(config_section_name(s)) >= sizeof object->key) {
+			config_fail(s, NULL, CAROUSEL_E_LIMIT, "a name of more than %zu bytes", sizeof object->key - 1);
+			return CAROUSEL_E_LIMIT;
+		}
 		object = memory_alloc(c->allocator, 1, sizeof *object);
 		if (object == NULL)
 			return CAROUSEL_E_MEMORY;
@@ -58,9 +60,7 @@ static int counters_parse(struct tx_counters *c, const char *text, size_t len, c
 		lease_set(&c->fdt_instance, config_u64(s, "next-fdt-instance", 0, 0, NUMBER_MAX));
 		lease_set(&c->heartbeat, config_u64(s, "next-heartbeat", 1, 1, NUMBER_MAX));
 		objects = counters_parse_objects(c, config);
-		result = config_end(config);
-		if (result == 0)
-			result = objects;
+		result = objects ? objects : config_end(config);
 	}
 	if (result && message && cap)
 		snprintf(message, cap, "%s",
