@@ -13,6 +13,8 @@
 /* The built-in backend keeps its field's tables in globals that each new instance fills again and each destroyed one
  * frees, for all. One instance at a time, then. */
 static pthread_mutex_t built_in_lock = PTHREAD_MUTEX_INITIALIZER;
+/* Backends are loaded and unloaded one after the other. Taken after built_in_lock. */
+static pthread_mutex_t loader_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static ec_backend_id_t backend_of(uint16_t instance_id)
 {
@@ -51,7 +53,9 @@ int fragments_open(struct fragments_code *code, uint16_t instance_id, uint32_t k
 	code->m = m;
 	if (instance_id == FEC_INSTANCE_RS_VAND)
 		pthread_mutex_lock(&built_in_lock);
+	pthread_mutex_lock(&loader_lock);
 	code->descriptor = liberasurecode_instance_create(backend_of(instance_id), &args);
+	pthread_mutex_unlock(&loader_lock);
 	if (code->descriptor > 0)
 		return 0;
 	result = code->descriptor == -ENOMEM ? CAROUSEL_E_MEMORY : CAROUSEL_E_UNSUPPORTED;
@@ -62,7 +66,9 @@ int fragments_open(struct fragments_code *code, uint16_t instance_id, uint32_t k
 
 void fragments_close(struct fragments_code *code)
 {
+	pthread_mutex_lock(&loader_lock);
 	liberasurecode_instance_destroy(code->descriptor);
+	pthread_mutex_unlock(&loader_lock);
 	if (code->instance_id == FEC_INSTANCE_RS_VAND)
 		pthread_mutex_unlock(&built_in_lock);
 }
