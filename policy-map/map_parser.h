@@ -14,6 +14,7 @@ struct map_parser {
 	bool strict;
 	const char *only_box_id;
 	struct policy_map_error *error;
+	const struct policy_map_options *options; /* may be NULL */
 	struct map_words line;
 	unsigned seen; /* header lines, a bit each */
 	size_t cap_sessions, cap_rows, cap_members, cap_overrides, cap_flags, cap_images;

@@ -38,6 +38,7 @@ static void cut_words(struct map_words *w, char *line)
 			return;
 		if (*p == '#') {
 			w->comment = p;
+			w->comment_column = (uint32_t)(p - line) + 1;
 			return;
 		}
 		if (w->count == POLICY_MAP_MAX_WORDS) {

@@ -12,6 +12,7 @@ struct map_words {
 	unsigned count;
 	char *words[POLICY_MAP_MAX_WORDS]; /* NUL-terminated in place */
 	uint32_t columns[POLICY_MAP_MAX_WORDS];
+	uint32_t comment_column;
 	char *comment;    /* with its '#', NUL-terminated; NULL: none */
 	bool is_overfull; /* there are more words than are kept */
 };

@@ -30,8 +30,6 @@ int map_parser_fail(struct map_parser *p, int code, unsigned word, const char *f
 {
 	struct policy_map_error *e = p->error;
 	va_list args;
-	if (e == NULL)
-		return code;
 	e->code = code;
 	e->line = p->line.number;
 	e->column = 0;
@@ -58,34 +56,47 @@ static int parse_first_line(struct map_parser *p)
 	return 0;
 }
 
+/* 0 when the error was reported and the next line may be looked at, else the error. */
+static int go_on(struct map_parser *p, int result, int *first)
+{
+	if (p->options == NULL || p->options->report == NULL || carousel_error_is_fatal(result) || p->line.number == 1)
+		return result;
+	p->options->report(p->options->user, p->error);
+	if (*first == 0)
+		*first = result;
+	return 0;
+}
+
 static int parse_lines(struct map_parser *p, size_t len)
 {
 	uint32_t column = 0;
-	int result = 0;
+	int result = 0, first = 0;
 	map_words_init(&p->line, p->map->text, len);
 	while (result == 0) {
 		result = map_words_next(&p->line, &column);
 		if (result == CAROUSEL_E_SYNTAX) {
 			map_parser_fail(p, result, 0, "a control character");
-			if (p->error)
-				p->error->column = column;
-		}
-		if (result)
-			break;
-		if (p->line.number == 1)
+			p->error->column = column;
+		} else if (result == 0 && p->line.number == 1) {
 			result = parse_first_line(p);
-		else if (p->line.count)
+		} else if (result == 0 && p->line.count) {
 			result = map_line_parse(p);
+		}
 		if (result == MAP_LINE_ABSENT) {
 			p->map->num_ignored++;
 			result = 0;
+		} else if (result && result != CAROUSEL_E_NOT_FOUND) {
+			result = go_on(p, result, &first);
 		}
 	}
 	if (result != CAROUSEL_E_NOT_FOUND)
 		return result;
 	if (p->line.number == 0)
 		return map_parser_fail(p, CAROUSEL_E_SYNTAX, 0, "the file is empty");
-	return map_line_check_header(p);
+	result = map_line_check_header(p);
+	if (result)
+		result = go_on(p, result, &first);
+	return first ? first : result;
 }
 
 static int compare_lines(uint32_t a, uint32_t b)
@@ -165,11 +176,11 @@ static int make_indices(const struct carousel_allocator *a, struct policy_map *m
 int policy_map_parse(const struct carousel_allocator *a, const char *text, size_t len,
 	const struct policy_map_options *options, struct policy_map **out, struct policy_map_error *error)
 {
-	struct map_parser p = {.allocator = a, .error = error};
+	struct policy_map_error own;
+	struct map_parser p = {.allocator = a, .error = error ? error : &own, .options = options};
 	int result = CAROUSEL_E_MEMORY;
 	*out = NULL;
-	if (error)
-		memset(error, 0, sizeof *error);
+	memset(p.error, 0, sizeof *p.error);
 	if (options) {
 		p.strict = options->strict;
 		p.only_box_id = options->only_box_id;
@@ -190,7 +201,7 @@ int policy_map_parse(const struct carousel_allocator *a, const char *text, size_
 		result = make_indices(a, p.map);
 out:
 	if (result) {
-		if (error && error->code == 0)
+		if (p.error->code == 0)
 			map_parser_fail(&p, result, 0, "%s", carousel_strerror(result));
 		policy_map_free(p.map);
 	} else {

@@ -104,16 +104,19 @@ struct policy_map {
 	char *text; /* words end with NUL; owned */
 };
 
-struct policy_map_options {
-	bool strict;
-	/* A box keeps only the members and overrides that are its own; NULL keeps all. */
-	const char *only_box_id;
-};
-
 struct policy_map_error {
 	int code;
 	uint32_t line, column; /* from 1; column in bytes; 0: the file as a whole */
 	char message[128];
+};
+
+struct policy_map_options {
+	bool strict;
+	/* A box keeps only the members and overrides that are its own; NULL keeps all. */
+	const char *only_box_id;
+	/* When set, every bad line is reported and the parse goes on; it fails in the end all the same. */
+	void (*report)(void *user, const struct policy_map_error *);
+	void *user;
 };
 
 /* text: len bytes, borrowed for the call. The allocator is borrowed until free. error may be NULL.

@@ -1,6 +1,7 @@
 #include "policy-map/cli/check.h"
 
 #include "common/carousel_error.h"
+#include "policy-map/cli/linting.h"
 #include "policy-map/heartbeat.h"
 #include "policy-map/schedule.h"
 
@@ -26,12 +27,15 @@ const char *check_role_of(const char *payload_type)
 	return NULL;
 }
 
-static int check_map(const struct cli *cli, const char *path, const struct document *d, char **payload, size_t *len)
+static int check_map(const struct cli *cli, const char *path, const struct document *d, const char *previous_path,
+	char **payload, size_t *len)
 {
-	struct policy_map *map;
-	if (document_parse_map(cli, path, d, true, &map) != CLI_OK)
-		return CLI_FAILED;
-	policy_map_free(map);
+	struct linting l = {.previous_path = previous_path, .errors_only = true};
+	int result = linting_run(cli, path, d, &l);
+	if (result != CLI_OK)
+		return result;
+	if (l.errors)
+		return cli_fail(cli, "%s: %u errors", path, l.errors);
 	*payload = memory_copy_string(NULL, (const char *)d->payload, d->payload_len);
 	*len = d->payload_len;
 	return *payload ? CLI_OK : cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
@@ -129,14 +133,15 @@ static int check_members(
 	return result;
 }
 
-int check_document(const struct cli *cli, const char *path, const struct document *d, char **payload, size_t *len)
+int check_document(const struct cli *cli, const char *path, const struct document *d, const char *previous_path,
+	char **payload, size_t *len)
 {
 	int result;
 	*payload = NULL;
 	if (check_role_of(d->type) == NULL)
 		return cli_fail(cli, "%s: no map, manifest, root, heartbeat or schedule", path);
 	if (strcmp(d->type, ENVELOPE_TYPE_MAP) == 0)
-		return check_map(cli, path, d, payload, len);
+		return check_map(cli, path, d, previous_path, payload, len);
 	result = print_again(d, payload, len);
 	if (result)
 		result = cli_fail(cli, "%s: %s", path, carousel_strerror(result));

@@ -8,6 +8,8 @@ static const struct cli_verb verbs[] = {
 	{"trust", "VERB ...", "roots of trust: init, rotate, append, show", verb_trust},
 	{"manifest", "VERB ...", "the signed descriptions of images: create, show", verb_manifest},
 	{"fmt", "FILE", "bring a map into its canonical form", verb_fmt},
+	{"lint", "FILE [--previous MAP] [--catalogue DIR]", "what is wrong with a map, and what to look at twice",
+		verb_lint},
 	{"sign", "--role ROLE --key KEY IN OUT", "check a document and sign it", verb_sign},
 	{"verify", "--trust ROOTS FILE", "who signed, and whose signature is missing", verb_verify},
 	{"show", "FILE", "a map as a grid, or any other document", verb_show},

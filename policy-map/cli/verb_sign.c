@@ -8,7 +8,7 @@
 #include <string.h>
 
 struct sign {
-	const char *role, *key, *trust_path;
+	const char *role, *key, *trust_path, *previous;
 	uint64_t passphrase_fd;
 	bool add, json;
 	const char *in, *out;
@@ -25,7 +25,7 @@ static int open_envelope(const struct cli *cli, const struct sign *s, struct env
 	if (result != CLI_OK)
 		return result;
 	role = check_role_of(d.type);
-	result = check_document(cli, s->in, &d, &payload, &len);
+	result = check_document(cli, s->in, &d, s->previous, &payload, &len);
 	if (result == CLI_OK && s->role && strcmp(s->role, role) != 0)
 		result = cli_fail(cli, "%s is signed by role %s, not %s", s->in, role, s->role);
 	if (result == CLI_OK && d.is_envelope && !s->add)
@@ -101,6 +101,8 @@ int verb_sign(const struct cli *cli, int argc, char **argv)
 		{"key", CLI_STRING, &s.key, 0, 0, "KEY", "secret key file"},
 		{"add", CLI_FLAG, &s.add, 0, 0, NULL, "add a signature to those that IN carries"},
 		{"trust", CLI_STRING, &s.trust_path, 0, 0, "ROOTS", "refuse a key that has no part in the role"},
+		{"previous", CLI_STRING, &s.previous, 0, 0, "MAP",
+			"the map signed last: this one's serial must be above"},
 		{"passphrase-fd", CLI_U64, &s.passphrase_fd, 0, 1023, "N",
 			"read the passphrase from this file descriptor"},
 		{"json", CLI_FLAG, &s.json, 0, 0, NULL, "print JSON"},

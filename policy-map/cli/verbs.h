@@ -9,6 +9,7 @@ int verb_sign(const struct cli *, int argc, char **argv);
 int verb_verify(const struct cli *, int argc, char **argv);
 int verb_show(const struct cli *, int argc, char **argv);
 int verb_fmt(const struct cli *, int argc, char **argv);
+int verb_lint(const struct cli *, int argc, char **argv);
 int verb_explain(const struct cli *, int argc, char **argv);
 int verb_trust(const struct cli *, int argc, char **argv);
 int verb_manifest(const struct cli *, int argc, char **argv);

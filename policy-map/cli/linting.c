@@ -1,0 +1,97 @@
+#include "policy-map/cli/linting.h"
+
+#include "common/carousel_error.h"
+#include "common/io/clock.h"
+#include "policy-map/cli/catalogue.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct run {
+	const char *path;
+	struct linting *linting;
+	struct catalogue catalogue;
+};
+
+static void report(void *user, const struct lint_finding *f)
+{
+	struct run *run = user;
+	bool is_error = lint_is_error(f->code);
+	if (!is_error && run->linting->errors_only)
+		return;
+	if (run->linting->findings)
+		json_array_append_new(run->linting->findings,
+			json_pack("{s:s,s:s,s:I,s:I,s:s}", "severity", is_error ? "error" : "warning", "code",
+				lint_code_name(f->code), "line", (json_int_t)f->line, "column", (json_int_t)f->column,
+				"message", f->message));
+	else
+		fprintf(stderr, "%s:%u:%u: %s: %s [%s]\n", run->path, f->line, f->column,
+			is_error ? "error" : "warning", f->message, lint_code_name(f->code));
+}
+
+static void report_syntax(void *user, const struct policy_map_error *e)
+{
+	struct run *run = user;
+	struct lint_finding f = {.code = LINT_SYNTAX, .line = e->line, .column = e->column};
+	snprintf(f.message, sizeof f.message, "%s", e->message);
+	run->linting->errors++;
+	report(user, &f);
+}
+
+static const struct manifest *find_manifest(void *user, const uint8_t sha256[HASH_SHA256_BYTES])
+{
+	struct run *run = user;
+	return catalogue_find(&run->catalogue, sha256);
+}
+
+static int load_previous(const struct cli *cli, const char *path, struct policy_map **map)
+{
+	struct document d;
+	int result = document_load(cli, path, &d);
+	if (result != CLI_OK)
+		return result;
+	result = document_parse_map(cli, path, &d, false, map);
+	document_deinit(&d);
+	return result;
+}
+
+static int run_lint(const struct cli *cli, const struct document *d, struct run *run, const struct policy_map *previous)
+{
+	const struct policy_map_options options = {.strict = true, .report = report_syntax, .user = run};
+	const struct lint_context context = {.previous = previous,
+		.now_s = clock_wall_s(),
+		.slot_bytes = run->linting->slot_bytes,
+		.user = run,
+		.manifest = run->linting->catalogue_path ? find_manifest : NULL,
+		.report = report};
+	const char *text = (const char *)d->payload;
+	struct policy_map_error e;
+	struct policy_map *map;
+	int result = policy_map_parse(NULL, text, d->payload_len, &options, &map, &e);
+	if (result && run->linting->errors == 0)
+		report_syntax(run, &e);
+	if (result)
+		return CLI_OK;
+	result = lint_map(map, text, d->payload_len, &context, &run->linting->errors, &run->linting->warnings);
+	policy_map_free(map);
+	return result ? cli_fail(cli, "%s: %s", run->path, carousel_strerror(result)) : CLI_OK;
+}
+
+int linting_run(const struct cli *cli, const char *path, const struct document *d, struct linting *l)
+{
+	struct run run = {.path = path, .linting = l};
+	struct policy_map *previous = NULL;
+	int result = CLI_OK;
+	l->errors = l->warnings = 0;
+	if (d->type == NULL || strcmp(d->type, ENVELOPE_TYPE_MAP) != 0)
+		return cli_fail(cli, "%s: this is no map", path);
+	if (l->previous_path)
+		result = load_previous(cli, l->previous_path, &previous);
+	if (result == CLI_OK && l->catalogue_path)
+		result = catalogue_load(cli, l->catalogue_path, &run.catalogue);
+	if (result == CLI_OK)
+		result = run_lint(cli, d, &run, previous);
+	catalogue_deinit(&run.catalogue);
+	policy_map_free(previous);
+	return result;
+}
