@@ -139,6 +139,20 @@ static void daemon_on_deadline(void *user, uint64_t now_ns)
 	daemon_pump(d);
 }
 
+/* One line a change, in the words of explain. */
+static void daemon_tell(struct daemon *d, const struct carousel_rx_event *event)
+{
+	json_t *data = json_loads(event->json, 0, NULL);
+	const char *note = json_string_value(json_object_get(data, "note"));
+	if (event->kind == CAROUSEL_RX_EVENT_ALARM)
+		log_write(&d->log, CAROUSEL_LOG_WARNING, "alarm: %s: %s", note ? note : "receiver",
+			carousel_strerror(event->error));
+	else if (event->kind == CAROUSEL_RX_EVENT_STATE)
+		log_write(&d->log, CAROUSEL_LOG_NOTICE, "%s%s%s", carousel_rx_state_name(event->state),
+			event->error ? ": " : "", event->error ? carousel_strerror(event->error) : "");
+	json_decref(data);
+}
+
 static void daemon_event(void *user, const struct carousel_rx_event *event)
 {
 	struct daemon *d = user;
@@ -146,10 +160,8 @@ static void daemon_event(void *user, const struct carousel_rx_event *event)
 		d->wants_reboot = true;
 	if (event->kind == CAROUSEL_RX_EVENT_STATE || event->kind == CAROUSEL_RX_EVENT_DECISION)
 		d->has_new_map = true;
-	if (event->kind != CAROUSEL_RX_EVENT_PROGRESS)
-		log_write(&d->log, event->kind == CAROUSEL_RX_EVENT_ALARM ? CAROUSEL_LOG_WARNING : CAROUSEL_LOG_INFO,
-			"%s%s%s", carousel_rx_state_name(event->state), event->error ? ": " : "",
-			event->error ? carousel_strerror(event->error) : "");
+	if (event->kind == CAROUSEL_RX_EVENT_ALARM || event->kind == CAROUSEL_RX_EVENT_STATE)
+		daemon_tell(d, event);
 	if (d->control)
 		control_ops_event(d, event);
 }
@@ -232,7 +244,7 @@ static int daemon_open_box(struct daemon *d)
 
 static int daemon_open_outside(struct daemon *d)
 {
-	const struct control_config control = {.path = d->settings->control,
+	const struct control_config control = {.path = d->settings->socket,
 		.log = &d->log,
 		.request = control_ops_request,
 		.closed = control_ops_closed,
@@ -244,7 +256,7 @@ static int daemon_open_outside(struct daemon *d)
 	if (result == 0)
 		result = loop_on_signals(d->loop, daemon_signal, d);
 	if (result == 0) {
-		what = d->settings->control;
+		what = d->settings->socket;
 		result = control_new(&d->control, d->loop, &control);
 	}
 	if (result == 0) {

@@ -3,7 +3,7 @@
 int main(int argc, char **argv)
 {
 	static const struct cli_verb verbs[] = {
-		{"run", "CONFIG [--check-config]", "receive, in the foreground", verb_run},
+		{"run", "[--check-config]", "receive, in the foreground", verb_run},
 		{"status", "[--json]", "what is received, held and decided", verb_status},
 		{"watch", "[--count N]", "the same, as it changes", verb_watch},
 		{"explain", "[--json]", "why this box did or did not update", verb_explain},

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define SETTINGS_MAX_ROOT_BYTES (256u * 1024u)
-#define SETTINGS_CONTROL        "/run/carousel-rx.sock"
 #define SETTINGS_MIB            (1024u * 1024u)
 
 static const char *const settings_prefetch[] = {"needed", "always", NULL};
@@ -60,7 +59,7 @@ static void settings_receiver(struct settings *s)
 	s->trust_root_path = config_required(r, "trust-root");
 	s->state_dir = config_required(r, "state-dir");
 	s->events = config_string(r, "events", NULL);
-	s->control = config_string(r, "control", SETTINGS_CONTROL);
+	s->socket = config_string(r, "socket", SETTINGS_SOCKET);
 	s->hardware_floor = (uint32_t)config_u64(r, "hardware-floor", 0, 0, POLICY_VERSION_MAX);
 	s->memory_bytes = config_bytes(r, "memory", 0, 10 * SETTINGS_MIB, UINT32_MAX);
 	s->spill_bytes = config_bytes(r, "spill", 0, 64 * 1024, UINT64_MAX);
@@ -77,7 +76,6 @@ static void settings_receiver(struct settings *s)
 	s->map_interface = config_string(r, "interface", NULL);
 	s->reboot_command = config_string(r, "reboot-command", NULL);
 	s->exits_on_reboot = config_bool(r, "reboot-exit", false);
-	s->log_level = (enum carousel_log_level)config_enum(r, "log", CAROUSEL_LOG_NOTICE, settings_levels);
 }
 
 static void settings_address(struct config_section *c, const char *key,
@@ -142,6 +140,12 @@ static void settings_boot_loader(struct settings *s)
 	}
 }
 
+static void settings_log(struct settings *s)
+{
+	struct config_section *c = config_section(s->config, "log", NULL);
+	s->log_level = (enum carousel_log_level)config_enum(c, "level", CAROUSEL_LOG_NOTICE, settings_levels);
+}
+
 static int settings_parse(struct settings *s, const char *path, size_t len)
 {
 	int result = config_parse(&s->config, NULL, s->text, len, path);
@@ -151,6 +155,7 @@ static int settings_parse(struct settings *s, const char *path, size_t len)
 	settings_sessions(s);
 	settings_slots(s);
 	settings_boot_loader(s);
+	settings_log(s);
 	return config_end(s->config);
 }
 
@@ -165,11 +170,14 @@ int settings_load(struct settings *s, const char *path, char message[256])
 		return result;
 	}
 	result = settings_parse(s, path, len);
-	if (result) {
+	if (result)
 		snprintf(message, 256, "%.250s", s->config ? config_error(s->config) : carousel_strerror(result));
-		return result;
-	}
-	result = file_read(s->trust_root_path, SETTINGS_MAX_ROOT_BYTES, NULL, &s->trust_root, &s->trust_root_len);
+	return result;
+}
+
+int settings_load_root(struct settings *s, char message[256])
+{
+	int result = file_read(s->trust_root_path, SETTINGS_MAX_ROOT_BYTES, NULL, &s->trust_root, &s->trust_root_len);
 	if (result)
 		snprintf(message, 256, "%.180s: %s", s->trust_root_path, carousel_strerror(result));
 	return result;

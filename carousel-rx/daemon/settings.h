@@ -9,6 +9,8 @@
 
 #include <stdbool.h>
 
+#define SETTINGS_PATH         "/etc/carousel/carousel-rx.ini"
+#define SETTINGS_SOCKET       "/run/carousel-rx.sock"
 #define SETTINGS_MAX_SESSIONS 8u
 
 enum settings_boot { SETTINGS_BOOT_DIRECTORY, SETTINGS_BOOT_EXEC, SETTINGS_BOOT_UBOOT, SETTINGS_BOOT_GRUB };
@@ -28,7 +30,7 @@ struct settings {
 
 	char box_id[65];
 	const char *category;
-	const char *os_release, *trust_root_path, *state_dir, *events, *control;
+	const char *os_release, *trust_root_path, *state_dir, *events, *socket;
 	uint32_t hardware_floor, tsi;
 	uint64_t memory_bytes, spill_bytes, write_rate_bps, sync_interval_ns, mandatory_wait_ns, socket_buffer_bytes;
 	int prefetch, offers;
@@ -48,9 +50,11 @@ struct settings {
 	const char *boot_directory, *boot_command, *boot_environment;
 };
 
-/* Reads and checks a file, and the trust root it names. message holds at least 256 bytes: the line to show.
+/* Reads and checks a file. message: the line to show when it is not good.
  * Errors: those of file_read(), config_end() and the checks. Free it in any case. */
 int settings_load(struct settings *, const char *path, char message[256]);
+/* The trust root that they name. Errors: those of file_read(). */
+int settings_load_root(struct settings *, char message[256]);
 void settings_free(struct settings *);
 
 #endif

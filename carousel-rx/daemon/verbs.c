@@ -25,30 +25,70 @@ int verb_open(const struct cli *cli, const char *path, struct control_client **c
 	return result;
 }
 
-/* One request; prints the error. The result is the caller's reference. */
-static int verb_ask(const struct cli *cli, const char *path, const char *op, json_t *args, json_t **result)
+/* Where the receiver's control socket is: said, or configured, or where it is by default. */
+struct verb_where {
+	const char *config, *socket;
+	struct settings *settings;
+};
+
+#define VERB_WHERE(w)                                                                                                  \
+	{"config", CLI_STRING, &(w)->config, 0, 0, "FILE", "configuration (default " SETTINGS_PATH ")"},               \
+	{                                                                                                              \
+		"socket", CLI_STRING, &(w)->socket, 0, 0, "PATH", "control socket, instead of the configuration's"     \
+	}
+
+static int verb_resolve(const struct cli *cli, struct verb_where *w)
+{
+	char message[256];
+	if (w->socket)
+		return CLI_OK;
+	w->settings = calloc(1, sizeof(*w->settings));
+	if (w->settings == NULL)
+		return cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
+	if (settings_load(w->settings, w->config ? w->config : SETTINGS_PATH, message) == 0)
+		w->socket = w->settings->socket;
+	else if (w->config)
+		return cli_fail(cli, "%s", message);
+	else
+		w->socket = SETTINGS_SOCKET;
+	return CLI_OK;
+}
+
+static void verb_forget(struct verb_where *w)
+{
+	if (w->settings)
+		settings_free(w->settings);
+	free(w->settings);
+	w->settings = NULL;
+}
+
+/* One request; prints the error. Takes args over; the result is the caller's reference. */
+static int verb_ask(const struct cli *cli, struct verb_where *w, const char *op, json_t *args, json_t **result)
 {
 	char message[CONTROL_MESSAGE_BYTES] = "";
 	struct control_client *client;
-	int error = verb_open(cli, path, &client);
-	if (error == 0) {
+	int status = verb_resolve(cli, w), error;
+	if (status == CLI_OK && verb_open(cli, w->socket, &client) == 0) {
 		error = control_client_request(client, op, args, VERB_TIMEOUT_MS, result, message);
 		if (error)
-			cli_fail(cli, "%s", message[0] ? message : carousel_strerror(error));
+			status = cli_fail(cli, "%s", message[0] ? message : carousel_strerror(error));
 		control_client_close(client);
+	} else {
+		status = CLI_FAILED;
 	}
+	verb_forget(w);
 	json_decref(args);
-	return error ? CLI_FAILED : CLI_OK;
+	return status;
 }
 
 static int verb_options(
-	const struct cli *cli, int *argc, char **argv, const char **control, bool *json, int min, int max)
+	const struct cli *cli, int *argc, char **argv, struct verb_where *w, bool *json, int min, int max)
 {
 	const struct cli_option options[] = {
-		{"control", CLI_STRING, control, 0, 0, "SOCKET", "the receiver's control socket"},
+		VERB_WHERE(w),
 		{"json", CLI_FLAG, json, 0, 0, NULL, "for programs"},
 	};
-	return cli_options(cli, options, json ? 2 : 1, argc, argv, min, max);
+	return cli_options(cli, options, json ? 3 : 2, argc, argv, min, max);
 }
 
 /* ---- run ------------------------------------------------------------------------------------------- */
@@ -56,19 +96,21 @@ static int verb_options(
 int verb_run(const struct cli *cli, int argc, char **argv)
 {
 	bool check_only = false;
+	const char *config = SETTINGS_PATH;
 	const struct cli_option options[] = {
+		{"config", CLI_STRING, &config, 0, 0, "FILE", "configuration (default " SETTINGS_PATH ")"},
 		{"check-config", CLI_FLAG, &check_only, 0, 0, NULL,
 			"read the configuration, say what is wrong with it, and exit"},
 	};
 	struct settings *settings;
 	char message[256];
-	int status = cli_options(cli, options, 1, &argc, argv, 1, 1);
+	int status = cli_options(cli, options, 2, &argc, argv, 0, 0);
 	if (status != CLI_OK)
 		return status == CLI_HELP ? CLI_OK : status;
 	settings = malloc(sizeof(*settings));
 	if (settings == NULL)
 		return cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
-	if (settings_load(settings, argv[1], message))
+	if (settings_load(settings, config, message) || settings_load_root(settings, message))
 		status = cli_fail(cli, "%s", message);
 	else if (!check_only)
 		status = daemon_run(settings);
@@ -81,13 +123,13 @@ int verb_run(const struct cli *cli, int argc, char **argv)
 
 int verb_status(const struct cli *cli, int argc, char **argv)
 {
-	const char *control = VERB_CONTROL;
+	struct verb_where where = {0};
 	bool json = false;
 	json_t *result = NULL;
-	int status = verb_options(cli, &argc, argv, &control, &json, 0, 0);
+	int status = verb_options(cli, &argc, argv, &where, &json, 0, 0);
 	if (status != CLI_OK)
 		return status == CLI_HELP ? CLI_OK : status;
-	status = verb_ask(cli, control, "status", NULL, &result);
+	status = verb_ask(cli, &where, "status", NULL, &result);
 	if (status == CLI_OK && json) {
 		json_dumpf(result, stdout, JSON_INDENT(2));
 		putchar('\n');
@@ -100,13 +142,14 @@ int verb_status(const struct cli *cli, int argc, char **argv)
 
 int verb_explain(const struct cli *cli, int argc, char **argv)
 {
-	const char *control = VERB_CONTROL, *line;
+	struct verb_where where = {0};
+	const char *line;
 	bool json = false;
 	json_t *result = NULL;
-	int status = verb_options(cli, &argc, argv, &control, &json, 0, 0);
+	int status = verb_options(cli, &argc, argv, &where, &json, 0, 0);
 	if (status != CLI_OK)
 		return status == CLI_HELP ? CLI_OK : status;
-	status = verb_ask(cli, control, "explain", NULL, &result);
+	status = verb_ask(cli, &where, "explain", NULL, &result);
 	line = json_string_value(json_object_get(result, "line"));
 	if (status == CLI_OK && json) {
 		json_dumpf(result, stdout, JSON_INDENT(2));
@@ -144,20 +187,24 @@ static int verb_watch_events(const struct cli *cli, struct control_client *clien
 
 int verb_watch(const struct cli *cli, int argc, char **argv)
 {
-	const char *control = VERB_CONTROL;
+	struct verb_where where = {0};
 	uint64_t count = 0;
 	const struct cli_option options[] = {
-		{"control", CLI_STRING, &control, 0, 0, "SOCKET", "the receiver's control socket"},
+		VERB_WHERE(&where),
 		{"count", CLI_U64, &count, 1, 1000000, "N", "so many lines"},
 	};
 	struct control_client *client;
-	int status = cli_options(cli, options, 2, &argc, argv, 0, 0);
+	int status = cli_options(cli, options, 3, &argc, argv, 0, 0);
 	if (status != CLI_OK)
 		return status == CLI_HELP ? CLI_OK : status;
-	if (verb_open(cli, control, &client))
-		return CLI_FAILED;
-	status = verb_watch_events(cli, client, count);
-	control_client_close(client);
+	status = verb_resolve(cli, &where);
+	if (status == CLI_OK && verb_open(cli, where.socket, &client) == 0) {
+		status = verb_watch_events(cli, client, count);
+		control_client_close(client);
+	} else {
+		status = CLI_FAILED;
+	}
+	verb_forget(&where);
 	return status;
 }
 
@@ -165,11 +212,11 @@ int verb_watch(const struct cli *cli, int argc, char **argv)
 
 static int verb_versioned(const struct cli *cli, int argc, char **argv)
 {
-	const char *control = VERB_CONTROL;
+	struct verb_where where = {0};
 	json_t *result = NULL;
 	char *end = NULL;
 	unsigned long long version = 0;
-	int status = verb_options(cli, &argc, argv, &control, NULL, 0, 1);
+	int status = verb_options(cli, &argc, argv, &where, NULL, 0, 1);
 	if (status != CLI_OK)
 		return status == CLI_HELP ? CLI_OK : status;
 	if (argc > 1) {
@@ -177,7 +224,7 @@ static int verb_versioned(const struct cli *cli, int argc, char **argv)
 		if (end == argv[1] || *end || version == 0 || version > UINT32_MAX)
 			return cli_usage(cli, "%s is no version", argv[1]);
 	}
-	status = verb_ask(cli, control, argv[0], json_pack("{s:I}", "version", (json_int_t)version), &result);
+	status = verb_ask(cli, &where, argv[0], json_pack("{s:I}", "version", (json_int_t)version), &result);
 	json_decref(result);
 	return status;
 }
@@ -194,28 +241,27 @@ int verb_decline(const struct cli *cli, int argc, char **argv)
 
 int verb_defer(const struct cli *cli, int argc, char **argv)
 {
-	const char *control = VERB_CONTROL;
+	struct verb_where where = {0};
 	json_t *result = NULL;
 	uint64_t ns;
-	int status = verb_options(cli, &argc, argv, &control, NULL, 1, 1);
+	int status = verb_options(cli, &argc, argv, &where, NULL, 1, 1);
 	if (status != CLI_OK)
 		return status == CLI_HELP ? CLI_OK : status;
 	if (units_parse_duration(argv[1], &ns) || ns < 1000000000u)
 		return cli_usage(cli, "%s is no duration such as 30m, 2h or 3d", argv[1]);
-	status =
-		verb_ask(cli, control, "defer", json_pack("{s:I}", "seconds", (json_int_t)(ns / 1000000000u)), &result);
+	status = verb_ask(cli, &where, "defer", json_pack("{s:I}", "seconds", (json_int_t)(ns / 1000000000u)), &result);
 	json_decref(result);
 	return status;
 }
 
 int verb_simple(const struct cli *cli, int argc, char **argv)
 {
-	const char *control = VERB_CONTROL;
+	struct verb_where where = {0};
 	json_t *result = NULL;
-	int status = verb_options(cli, &argc, argv, &control, NULL, 0, 0);
+	int status = verb_options(cli, &argc, argv, &where, NULL, 0, 0);
 	if (status != CLI_OK)
 		return status == CLI_HELP ? CLI_OK : status;
-	status = verb_ask(cli, control, argv[0], NULL, &result);
+	status = verb_ask(cli, &where, argv[0], NULL, &result);
 	json_decref(result);
 	return status;
 }
@@ -236,19 +282,23 @@ static int verb_run_command(const struct cli *cli, char **argv)
 
 int verb_inhibit(const struct cli *cli, int argc, char **argv)
 {
-	const char *control = VERB_CONTROL;
+	struct verb_where where = {0};
 	char message[CONTROL_MESSAGE_BYTES] = "";
 	struct control_client *client;
 	json_t *result = NULL;
-	int status = verb_options(cli, &argc, argv, &control, NULL, 1, 1000);
+	int status = verb_options(cli, &argc, argv, &where, NULL, 1, 1000);
 	if (status != CLI_OK)
 		return status == CLI_HELP ? CLI_OK : status;
-	if (verb_open(cli, control, &client))
+	status = verb_resolve(cli, &where);
+	if (status != CLI_OK || verb_open(cli, where.socket, &client)) {
+		verb_forget(&where);
 		return CLI_FAILED;
+	}
 	status = control_client_request(client, "inhibit", NULL, VERB_TIMEOUT_MS, &result, message);
 	json_decref(result);
 	status = status ? cli_fail(cli, "%s", message[0] ? message : carousel_strerror(status))
 			: verb_run_command(cli, argv + 1);
 	control_client_close(client);
+	verb_forget(&where);
 	return status;
 }

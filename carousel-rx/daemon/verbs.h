@@ -15,7 +15,6 @@ int verb_defer(const struct cli *, int argc, char **argv);
 int verb_simple(const struct cli *, int argc, char **argv);
 int verb_inhibit(const struct cli *, int argc, char **argv);
 
-#define VERB_CONTROL    "/run/carousel-rx.sock"
 #define VERB_TIMEOUT_MS 10000
 
 /* Opens the daemon's control socket; prints why not. */
