@@ -7,6 +7,7 @@
 
 #include "fec/gf256/tables.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,7 +34,9 @@ enum gf256_cpu {
 /* Outputs that dot computes at once. */
 #define GF256_DOT_ROWS 4
 
-/* Operations in a row that gather the same number of sources. */
+/* Operations in a row that gather the same number of sources. With this bit in arity, solve leaves them out when it has
+ * extra sources: they are computed by combine. */
+#define GF256_RUN_COMBINED 0x8000u
 struct gf256_run {
 	uint16_t arity, count;
 };
@@ -89,10 +92,19 @@ struct gf256_kernels {
 	 * sums: 16 slots, read and written; last: one slot. */
 	void (*hdpc)(const uint8_t *work, unsigned lines, const uint16_t *order, const uint8_t *pairs, size_t n,
 		uint8_t *sums, uint8_t *last);
-	/* out[i] += sum of the in[j] whose bit is set, in[0] to in[15], bits of i being bits[i * bits_stride]
-	 * (bit j of a 16-bit word), for i < n. Slots beyond count are not read. tables: room for 64 slots. */
-	void (*combine)(uint8_t *out, size_t n, const uint8_t *in, unsigned count, const uint16_t *bits,
-		size_t bits_stride, unsigned lines, uint8_t *tables);
+	/* Slot out[place[i]] (place NULL: out[i]) += sum of the in[j] whose bit is set, in[0] to in[15], bits of i
+	 * being bits[i * bits_stride] (bit j of a 16-bit word), for i < n. Slots beyond count are not read. tables:
+	 * room for 64 slots. */
+	void (*combine)(uint8_t *out, const uint16_t *place, size_t n, const uint8_t *in, unsigned count,
+		const uint16_t *bits, size_t bits_stride, unsigned lines, uint8_t *tables);
+	/* Copies `lines` lines of n rows at off into tiles of tile_lines lines: tile t of row i goes to stage +
+	 * t * tile_step + i * tile_lines * 64. */
+	void (*spread)(uint8_t *stage, size_t tile_step, unsigned tile_lines, const uint8_t *const *rows, size_t n,
+		size_t off, unsigned lines);
+	/* Copies slot order[i] to dst + i * stride, i < n. past_caches: dst and stride are multiples of 64, and what is
+	 * written will not be read soon. */
+	void (*collect)(uint8_t *dst, size_t stride, const uint8_t *work, unsigned lines, const uint16_t *order,
+		size_t n, bool past_caches);
 };
 
 /* Levels this CPU has, less those masked. */

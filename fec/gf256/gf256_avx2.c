@@ -10,6 +10,8 @@
 #define COEF              struct halves
 #define LOAD(p)           _mm256_loadu_si256((const __m256i *)(const void *)(p))
 #define STORE(p, x)       _mm256_storeu_si256((__m256i *)(void *)(p), x)
+#define STREAM(p, x)      _mm256_stream_si256((__m256i *)(void *)(p), x)
+#define STREAM_END()      _mm_sfence()
 #define XOR(a, b)         _mm256_xor_si256(a, b)
 #define ZERO()            _mm256_setzero_si256()
 #define PREPARE(c)        prepare(c)

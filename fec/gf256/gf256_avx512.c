@@ -10,6 +10,8 @@
 #define COEF              __m512i
 #define LOAD(p)           _mm512_loadu_si512(p)
 #define STORE(p, x)       _mm512_storeu_si512(p, x)
+#define STREAM(p, x)      _mm512_stream_si512((__m512i *)(void *)(p), x)
+#define STREAM_END()      _mm_sfence()
 #define XOR(a, b)         _mm512_xor_si512(a, b)
 #define ZERO()            _mm512_setzero_si512()
 #define PREPARE(c)        _mm512_set1_epi64((long long)gf256_affine[c])

@@ -9,6 +9,8 @@
 #define COEF              const uint8_t *
 #define LOAD(p)           load(p)
 #define STORE(p, x)       store(p, x)
+#define STREAM(p, x)      store(p, x)
+#define STREAM_END()      (void)0
 #define XOR(a, b)         ((a) ^ (b))
 #define ZERO()            ((uint64_t)0)
 #define PREPARE(c)        gf256_nibbles[c]

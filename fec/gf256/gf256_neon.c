@@ -10,6 +10,8 @@
 #define COEF              uint8x16x2_t
 #define LOAD(p)           vld1q_u8(p)
 #define STORE(p, x)       vst1q_u8(p, x)
+#define STREAM(p, x)      vst1q_u8(p, x)
+#define STREAM_END()      (void)0
 #define XOR(a, b)         veorq_u8(a, b)
 #define ZERO()            vdupq_n_u8(0)
 #define PREPARE(c)        prepare(c)

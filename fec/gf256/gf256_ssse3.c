@@ -10,6 +10,8 @@
 #define COEF              struct halves
 #define LOAD(p)           _mm_loadu_si128((const __m128i *)(const void *)(p))
 #define STORE(p, x)       _mm_storeu_si128((__m128i *)(void *)(p), x)
+#define STREAM(p, x)      _mm_stream_si128((__m128i *)(void *)(p), x)
+#define STREAM_END()      _mm_sfence()
 #define XOR(a, b)         _mm_xor_si128(a, b)
 #define ZERO()            _mm_setzero_si128()
 #define PREPARE(c)        prepare(c)

@@ -1,6 +1,7 @@
 /* kernels_template.h - the kernels in terms of one vector type; each ISA's file defines the type and includes this.
  *
- * Wanted: LEVEL(name) names a function, TARGET its attributes; VEC, VEC_BYTES, LOAD, STORE, XOR, ZERO; COEF with
+ * Wanted: LEVEL(name) names a function, TARGET its attributes; VEC, VEC_BYTES, LOAD, STORE, STREAM (past the caches,
+ * aligned), XOR, ZERO; COEF with
  * PREPARE(c) and MULTIPLY(coef, x); DOUBLE(x) multiplies by alpha. No include guard: one inclusion a file. */
 #include <stdbool.h>
 
@@ -138,7 +139,12 @@ INLINE void LEVEL(solve_lines)(const struct gf256_solve *s, const unsigned lines
 	for (size_t i = 0; i < s->num_runs; i++) {
 		const size_t count = s->runs[i].count;
 		const unsigned arity = s->runs[i].arity;
-		switch (arity) {
+		if (extra && arity & GF256_RUN_COMBINED) {
+			op += count;
+			sources += count * (arity & ~GF256_RUN_COMBINED);
+			continue;
+		}
+		switch (arity & ~GF256_RUN_COMBINED) {
 		case 1:
 			LEVEL(solve_run)(s, lines, extra, op, count, sources, 1);
 			break;
@@ -149,11 +155,11 @@ INLINE void LEVEL(solve_lines)(const struct gf256_solve *s, const unsigned lines
 			LEVEL(solve_run)(s, lines, extra, op, count, sources, 3);
 			break;
 		default:
-			LEVEL(solve_run)(s, lines, extra, op, count, sources, arity);
+			LEVEL(solve_run)(s, lines, extra, op, count, sources, arity & ~GF256_RUN_COMBINED);
 			break;
 		}
 		op += count;
-		sources += count * arity;
+		sources += count * (arity & ~GF256_RUN_COMBINED);
 	}
 }
 
@@ -236,8 +242,8 @@ TARGET static void LEVEL(hdpc)(const uint8_t *work, unsigned lines, const uint16
 		LEVEL(hdpc_lines)(work, 4, order, pairs, n, sums, last);
 }
 
-INLINE void LEVEL(combine_lines)(uint8_t *out, size_t n, const uint8_t *in, unsigned count, const uint16_t *bits,
-	size_t bits_stride, const unsigned lines, uint8_t *tables)
+INLINE void LEVEL(combine_lines)(uint8_t *out, const uint16_t *place, size_t n, const uint8_t *in, unsigned count,
+	const uint16_t *bits, size_t bits_stride, const unsigned lines, uint8_t *tables)
 {
 	const size_t slot = lines * (size_t)64;
 	const unsigned vecs = HELD(lines);
@@ -251,7 +257,8 @@ INLINE void LEVEL(combine_lines)(uint8_t *out, size_t n, const uint8_t *in, unsi
 			STORE(tables + e * slot + h, x);
 		}
 	}
-	for (size_t i = 0; i < n; i++, out += slot, bits += bits_stride) {
+	for (size_t i = 0; i < n; i++, bits += bits_stride) {
+		uint8_t *to = out + (place ? place[i] : i) * slot;
 		const unsigned b = *bits;
 		const uint8_t *t0 = tables + (b & 15) * slot, *t1 = tables + (16 + (b >> 4 & 15)) * slot,
 			      *t2 = tables + (32 + (b >> 8 & 15)) * slot, *t3 = tables + (48 + (b >> 12)) * slot;
@@ -260,24 +267,58 @@ INLINE void LEVEL(combine_lines)(uint8_t *out, size_t n, const uint8_t *in, unsi
 			{
 				const size_t at = h + v * VEC_BYTES;
 				const VEC x = XOR(XOR(LOAD(t0 + at), LOAD(t1 + at)), XOR(LOAD(t2 + at), LOAD(t3 + at)));
-				STORE(out + at, XOR(LOAD(out + at), x));
+				STORE(to + at, XOR(LOAD(to + at), x));
 			}
 	}
 }
 
-TARGET static void LEVEL(combine)(uint8_t *out, size_t n, const uint8_t *in, unsigned count, const uint16_t *bits,
-	size_t bits_stride, unsigned lines, uint8_t *tables)
+TARGET static void LEVEL(combine)(uint8_t *out, const uint16_t *place, size_t n, const uint8_t *in, unsigned count,
+	const uint16_t *bits, size_t bits_stride, unsigned lines, uint8_t *tables)
 {
 	if (lines == 1)
-		LEVEL(combine_lines)(out, n, in, count, bits, bits_stride, 1, tables);
+		LEVEL(combine_lines)(out, place, n, in, count, bits, bits_stride, 1, tables);
 	else if (lines == 2)
-		LEVEL(combine_lines)(out, n, in, count, bits, bits_stride, 2, tables);
+		LEVEL(combine_lines)(out, place, n, in, count, bits, bits_stride, 2, tables);
 	else
-		LEVEL(combine_lines)(out, n, in, count, bits, bits_stride, 4, tables);
+		LEVEL(combine_lines)(out, place, n, in, count, bits, bits_stride, 4, tables);
+}
+
+TARGET static void LEVEL(spread)(uint8_t *stage, size_t tile_step, unsigned tile_lines, const uint8_t *const *rows,
+	size_t n, size_t off, unsigned lines)
+{
+	const size_t slot = tile_lines * (size_t)64;
+	for (size_t i = 0; i < n; i++, stage += slot) {
+		const uint8_t *from = rows[i] + off, *ahead = rows[i + 16 < n ? i + 16 : n - 1] + off;
+		for (unsigned l = 0; l < lines; l++) {
+			uint8_t *to = stage + l / tile_lines * tile_step + l % tile_lines * 64;
+			__builtin_prefetch(ahead + l * 64);
+			UNROLL for (unsigned v = 0; v < 64 / VEC_BYTES; v++)
+				STORE(to + v * VEC_BYTES, LOAD(from + l * 64 + v * VEC_BYTES));
+		}
+	}
+}
+
+TARGET static void LEVEL(collect)(uint8_t *dst, size_t stride, const uint8_t *work, unsigned lines,
+	const uint16_t *order, size_t n, bool past_caches)
+{
+	const size_t slot = lines * (size_t)64;
+	for (size_t i = 0; i < n; i++, dst += stride) {
+		const uint8_t *from = work + order[i] * slot;
+		for (size_t at = 0; at < slot; at += 64)
+			if (past_caches)
+				UNROLL for (unsigned v = 0; v < 64 / VEC_BYTES; v++)
+					STREAM(dst + at + v * VEC_BYTES, LOAD(from + at + v * VEC_BYTES));
+			else
+				UNROLL for (unsigned v = 0; v < 64 / VEC_BYTES; v++)
+					STORE(dst + at + v * VEC_BYTES, LOAD(from + at + v * VEC_BYTES));
+	}
+	if (past_caches)
+		STREAM_END();
 }
 
 #define KERNELS(text)                                                                                                  \
 	{                                                                                                              \
 		.name = (text), .add = LEVEL(add), .mul = LEVEL(mul), .mad = LEVEL(mad), .dot = LEVEL(dot),            \
-		.solve = LEVEL(solve), .gather = LEVEL(gather), .hdpc = LEVEL(hdpc), .combine = LEVEL(combine)         \
+		.solve = LEVEL(solve), .gather = LEVEL(gather), .hdpc = LEVEL(hdpc), .combine = LEVEL(combine),        \
+		.spread = LEVEL(spread), .collect = LEVEL(collect)                                                     \
 	}

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <zlib.h>
 
-/* File: "RQPLAN", version (u16), K' (u16), then seven u32 counts, the sections below, CRC-32 of all before it.
+/* File: "RQPLAN", version (u16), K' (u16), then eight u32 counts, the sections below, CRC-32 of all before it.
  * Little endian. Sections are arrays of u16, the last one of octets. */
-enum { FILE_VERSION = 1, HEADER_BYTES = 6 + 2 + 2 + 7 * 4, NUM_SECTIONS = 10 };
+enum { FILE_VERSION = 1, NUM_COUNTS = 8, HEADER_BYTES = 6 + 2 + 2 + NUM_COUNTS * 4, NUM_SECTIONS = 12 };
 static const uint8_t file_magic[6] = "RQPLAN";
 
 struct section {
@@ -28,6 +28,8 @@ static void list_sections(struct raptorq_plan *plan, struct section s[NUM_SECTIO
 		{(void **)&prog->sources, prog->num_sources + (size_t)prog->num_check_sources, 2},
 		{(void **)&prog->pi, 3 * (size_t)prog->peeled, 2},
 		{(void **)&prog->check_row, prog->rank, 2},
+		{(void **)&prog->combined_slot, prog->num_combined, 2},
+		{(void **)&prog->combined_bits, (prog->inactive + (size_t)15) / 16 * prog->num_combined, 2},
 		{(void **)&prog->inverse, words * prog->inactive, 2},
 		{(void **)&prog->open, prog->inactive, 2},
 		{(void **)&prog->hdpc_inverse, prog->num_free * width, 1},
@@ -124,10 +126,10 @@ void raptorq_plan_free(struct fec_plan *plan)
 
 /* ---- file ------------------------------------------------------------------------------------------- */
 
-static void counts_of(struct raptorq_program *prog, uint32_t *counts[7])
+static void counts_of(struct raptorq_program *prog, uint32_t *counts[NUM_COUNTS])
 {
-	uint32_t *const all[7] = {&prog->peeled, &prog->inactive, &prog->rank, &prog->num_free, &prog->num_runs,
-		&prog->num_sources, &prog->num_check_sources};
+	uint32_t *const all[NUM_COUNTS] = {&prog->peeled, &prog->inactive, &prog->rank, &prog->num_free,
+		&prog->num_runs, &prog->num_sources, &prog->num_check_sources, &prog->num_combined};
 	memcpy(counts, all, sizeof all);
 }
 
@@ -136,7 +138,7 @@ int raptorq_plan_save(const struct fec_plan *base, uint8_t *buf, size_t *len)
 	struct raptorq_plan plan;
 	struct section s[NUM_SECTIONS];
 	size_t need = HEADER_BYTES + 4;
-	uint32_t *counts[7];
+	uint32_t *counts[NUM_COUNTS];
 	uint8_t *at = buf;
 	memcpy(&plan, base, sizeof plan);
 	list_sections(&plan, s);
@@ -151,7 +153,7 @@ int raptorq_plan_save(const struct fec_plan *base, uint8_t *buf, size_t *len)
 	bytes_put_le16(at + 6, FILE_VERSION);
 	bytes_put_le16(at + 8, (uint16_t)plan.params.k_prime);
 	counts_of(&plan.program, counts);
-	for (int i = 0; i < 7; i++)
+	for (int i = 0; i < NUM_COUNTS; i++)
 		bytes_put_le32(at + 10 + 4 * i, *counts[i]);
 	at += HEADER_BYTES;
 	for (int i = 0; i < NUM_SECTIONS; i++) {
@@ -174,7 +176,8 @@ static int check_counts(const struct raptorq_plan *plan, size_t left)
 	if (prog->peeled > plan->params.w || prog->inactive > raptorq_max_inactive(&plan->params) ||
 		prog->peeled + prog->inactive != plan->params.l || prog->rank > prog->inactive ||
 		prog->num_free > plan->params.h || prog->rank + prog->num_free != prog->inactive ||
-		prog->num_runs > prog->peeled || prog->num_sources > left || prog->num_check_sources > left)
+		prog->num_runs > prog->peeled || prog->num_combined > plan->params.s || prog->num_sources > left ||
+		prog->num_check_sources > left)
 		return CAROUSEL_E_MALFORMED;
 	list_sections(&copy, s);
 	for (int i = 0; i < NUM_SECTIONS; i++) {
@@ -198,7 +201,7 @@ static int runs_fit(const struct gf256_run *runs, uint32_t num_runs, uint32_t op
 	uint64_t total_ops = 0, total_sources = 0;
 	for (uint32_t i = 0; i < num_runs; i++) {
 		total_ops += runs[i].count;
-		total_sources += (uint64_t)runs[i].count * runs[i].arity;
+		total_sources += (uint64_t)runs[i].count * (runs[i].arity & ~GF256_RUN_COMBINED);
 	}
 	return total_ops == ops && total_sources == sources;
 }
@@ -208,7 +211,9 @@ static int check_indexes(const struct raptorq_plan *plan)
 {
 	const struct raptorq_program *prog = &plan->program;
 	const uint32_t slots = prog->peeled + prog->inactive + 1, rows = plan->params.k_prime + plan->params.s;
-	return all_below(prog->order_row, prog->peeled, rows) && all_below(prog->check_row, prog->rank, rows) &&
+	return all_below(prog->combined_slot, prog->num_combined, slots) &&
+			       all_below(prog->order_row, prog->peeled, rows) &&
+			       all_below(prog->check_row, prog->rank, rows) &&
 			       all_below(prog->column_slot, plan->params.l, slots - 1) &&
 			       all_below(prog->sources, prog->num_sources + (size_t)prog->num_check_sources, slots) &&
 			       all_below(prog->pi, 3 * (size_t)prog->peeled, slots) &&
@@ -223,7 +228,7 @@ int raptorq_plan_load(const struct carousel_allocator *allocator, const struct f
 {
 	struct raptorq_plan counts = {.base = {&fec_scheme_raptorq, *block, allocator}}, *plan;
 	struct section s[NUM_SECTIONS];
-	uint32_t *fields[7];
+	uint32_t *fields[NUM_COUNTS];
 	const uint8_t *at = buf + HEADER_BYTES;
 	int error = raptorq_params_init(&counts.params, block->num_source);
 	if (error)
@@ -236,7 +241,7 @@ int raptorq_plan_load(const struct carousel_allocator *allocator, const struct f
 	if (bytes_get_le16(buf + 8) != counts.params.k_prime)
 		return CAROUSEL_E_CONFLICT;
 	counts_of(&counts.program, fields);
-	for (int i = 0; i < 7; i++)
+	for (int i = 0; i < NUM_COUNTS; i++)
 		*fields[i] = bytes_get_le32(buf + 10 + 4 * i);
 	counts.program.num_check_runs = counts.program.rank;
 	error = check_counts(&counts, len - HEADER_BYTES - 4);

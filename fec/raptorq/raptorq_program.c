@@ -1,5 +1,6 @@
 #include "fec/raptorq/raptorq_program.h"
 
+#include "common/bytes.h"
 #include "common/carousel_error.h"
 #include "fec/raptorq/raptorq_dense.h"
 
@@ -23,6 +24,12 @@ uint32_t raptorq_max_inactive(const struct raptorq_params *p)
 	return root < p->l ? root : p->l;
 }
 
+/* Words of bits over the inactive columns, whole symbolic chunks of them. */
+static uint32_t combined_words(uint32_t inactive)
+{
+	return (inactive + 511) / 512 * 32;
+}
+
 void raptorq_build_layout(struct raptorq_build *b, struct raptorq_arena *a)
 {
 	const struct raptorq_params *p = b->params;
@@ -41,6 +48,8 @@ void raptorq_build_layout(struct raptorq_build *b, struct raptorq_arena *a)
 	prog->check_row = raptorq_arena_take(a, checks, 2);
 	prog->open = raptorq_arena_take(a, inactive, 2);
 	prog->inverse = raptorq_arena_take(a, (inactive + 15) / 16 * (size_t)inactive, 2);
+	prog->combined_slot = raptorq_arena_take(a, p->s, 2);
+	prog->combined_bits = raptorq_arena_take(a, p->s * (size_t)combined_words(inactive), 2);
 	prog->hdpc_inverse = raptorq_arena_take(a, p->h * (2 * RAPTORQ_MAX_H + (size_t)inactive), 1);
 }
 
@@ -109,7 +118,9 @@ static void compile_peeled(struct raptorq_build *b)
 	struct gf256_run *run = prog->runs - 1;
 	uint16_t *out = prog->sources;
 	const uint16_t zero = (uint16_t)(prog->peeled + prog->inactive);
+	bool was_ldpc = false;
 	prog->num_runs = 0;
+	prog->num_combined = 0;
 	for (uint32_t op = 0; op < prog->peeled; op++) {
 		const uint32_t row = prog->order_row[op], n = compile_row(b, row, op, out);
 		uint16_t *pi = prog->pi + 3 * (size_t)op;
@@ -117,7 +128,10 @@ static void compile_peeled(struct raptorq_build *b)
 		for (unsigned i = 0; i < 3; i++)
 			pi[i] = pi[i] == RAPTORQ_NO_PI ? zero : (uint16_t)(prog->peeled + pi[i]);
 		out += n;
-		if (prog->num_runs == 0 || run->arity != n) {
+		if (row >= b->max_rows)
+			prog->combined_slot[prog->num_combined++] = (uint16_t)op;
+		if (prog->num_runs == 0 || run->arity != n || (row >= b->max_rows) != was_ldpc) {
+			was_ldpc = row >= b->max_rows;
 			*++run = (struct gf256_run){(uint16_t)n, 0};
 			prog->num_runs++;
 		}
@@ -156,6 +170,11 @@ static void symbolic_chunk(struct raptorq_build *b, uint32_t first, uint32_t cou
 			&(struct gf256_solve){w, 1, 0, prog->runs, prog->num_runs, prog->sources, prog->pi, NULL, 0});
 	else
 		symbolic_words(prog, (uint64_t *)(void *)w);
+	for (uint32_t c = 0; c < prog->num_combined; c++)
+		for (uint32_t i = 0; i < width / 2; i++) {
+			const uint8_t *from = w + prog->combined_slot[c] * (size_t)width + 2 * (size_t)i;
+			prog->combined_bits[(at / 2 + i) * prog->num_combined + c] = bytes_get_le16(from);
+		}
 	for (uint32_t i = 0; i < count; i++) {
 		uint8_t *to = raptorq_dense_row(b, first + i) + at;
 		const uint32_t n = compile_row(b, prog->check_row[first + i], RAPTORQ_NONE, slots);
@@ -212,6 +231,20 @@ static void compile_checks(struct raptorq_build *b)
 	prog->num_check_sources = (uint32_t)(out - prog->sources) - prog->num_sources;
 }
 
+/* From now on the columns that LDPC rows solve are left to combine. Runs of such operations hold nothing else. */
+static void mark_combined(struct raptorq_program *prog)
+{
+	uint32_t op = 0, c = 0;
+	for (uint32_t r = 0; r < prog->num_runs && c < prog->num_combined; r++) {
+		const uint32_t count = prog->runs[r].count;
+		if (prog->combined_slot[c] == op) {
+			prog->runs[r].arity |= GF256_RUN_COMBINED;
+			c += count;
+		}
+		op += count;
+	}
+}
+
 static int start(struct raptorq_build *b, uint32_t num_rows)
 {
 	const struct raptorq_params *p = b->params;
@@ -252,7 +285,9 @@ int raptorq_build_run(struct raptorq_build *b, uint32_t num_rows)
 	}
 	b->rows_done = num_rows;
 	error = raptorq_dense_finish(b);
-	if (error == 0)
-		compile_checks(b);
-	return error;
+	if (error)
+		return error;
+	compile_checks(b);
+	mark_combined(&b->program);
+	return 0;
 }

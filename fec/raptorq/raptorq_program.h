@@ -15,15 +15,18 @@ struct raptorq_program {
 	uint32_t num_free; /* inactive columns that the checks leave open: the HDPC rows give them */
 	uint32_t num_runs, num_check_runs;
 	uint32_t num_sources, num_check_sources;
+	uint32_t num_combined; /* columns that LDPC rows solve: cheaper from the inactive columns the second time */
 	uint16_t *order_row;   /* [peeled] row of each operation */
 	uint16_t *column_slot; /* [L] */
 	struct gf256_run *runs, *check_runs;
-	uint16_t *sources;     /* [num_sources] LT columns of the operations, then [num_check_sources] of the checks */
-	uint16_t *pi;          /* [3 * peeled] PI columns of the operations */
-	uint16_t *check_row;   /* [rank] */
-	uint16_t *inverse;     /* [ceil(rank / 16)][inactive] which checks sum to an inactive column */
-	uint16_t *open;        /* [inactive] which of the free columns do */
-	uint8_t *hdpc_inverse; /* [num_free][16 + inactive] free columns from HDPC sums and inactive columns */
+	uint16_t *sources;   /* [num_sources] LT columns of the operations, then [num_check_sources] of the checks */
+	uint16_t *pi;        /* [3 * peeled] PI columns of the operations */
+	uint16_t *check_row; /* [rank] */
+	uint16_t *combined_slot;   /* [num_combined] */
+	uint16_t *combined_bits;   /* [ceil(inactive / 16)][num_combined] which inactive columns go into one */
+	uint16_t *inverse;         /* [ceil(rank / 16)][inactive] which checks sum to an inactive column */
+	uint16_t *open;            /* [inactive] which of the free columns do */
+	uint8_t *hdpc_inverse;     /* [num_free][16 + inactive] free columns from HDPC sums and inactive columns */
 	const uint8_t *hdpc_pairs; /* [K' + S] */
 };
 

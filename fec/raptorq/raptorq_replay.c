@@ -72,12 +72,16 @@ void raptorq_replay(const struct raptorq_params *p, const struct raptorq_program
 		k->hdpc(work, lines, prog->column_slot, prog->hdpc_pairs, p->k_prime + p->s, at.sums, at.last);
 	}
 	for (uint32_t i = 0; i < prog->rank; i += 16)
-		k->combine(at.inactive, prog->inactive, at.checks + i * at.slot,
+		k->combine(at.inactive, NULL, prog->inactive, at.checks + i * at.slot,
 			prog->rank - i < 16 ? prog->rank - i : 16, prog->inverse + i / 16 * (size_t)prog->inactive, 1,
 			lines, at.tables);
 	if (prog->num_free) {
 		solve_free(p, prog, k, &at);
-		k->combine(at.inactive, prog->inactive, at.open, prog->num_free, prog->open, 1, lines, at.tables);
+		k->combine(at.inactive, NULL, prog->inactive, at.open, prog->num_free, prog->open, 1, lines, at.tables);
 	}
+	for (uint32_t i = 0; i < prog->inactive; i += 16)
+		k->combine(work, prog->combined_slot, prog->num_combined, at.inactive + i * at.slot,
+			prog->inactive - i < 16 ? prog->inactive - i : 16,
+			prog->combined_bits + i / 16 * (size_t)prog->num_combined, 1, lines, at.tables);
 	k->solve(&(struct gf256_solve){work, lines, 0, prog->runs, prog->num_runs, prog->sources, prog->pi, data, off});
 }

@@ -220,6 +220,7 @@ static void check_combine(const struct gf256_kernels *k, unsigned lines, unsigne
 	uint8_t *in = area(count, lines, 7), *out = area(20, lines, 8), *want = area(20, lines, 8);
 	uint8_t *tables = area(64, lines, 9);
 	uint16_t bits[20 * 3];
+	static const uint16_t place[10] = {19, 3, 5, 0, 7, 11, 12, 1, 2, 18};
 	uint64_t seed = count;
 	for (size_t i = 0; i < sizeof bits / sizeof *bits; i++)
 		bits[i] = (uint16_t)(test_random(&seed) & ((1u << count) - 1));
@@ -227,12 +228,46 @@ static void check_combine(const struct gf256_kernels *k, unsigned lines, unsigne
 		for (unsigned j = 0; j < count; j++)
 			for (size_t i = 0; bits[3 * n] >> j & 1 && i < slot; i++)
 				want[n * slot + i] ^= in[j * slot + i];
-	k->combine(out, 20, in, count, bits, 3, lines, tables);
+	k->combine(out, NULL, 20, in, count, bits, 3, lines, tables);
+	assert_memory_equal(out, want, 20 * slot);
+	k->combine(out, place, 10, in, count, bits + 30, 3, lines, tables);
+	for (size_t n = 0; n < 10; n++)
+		for (unsigned j = 0; j < count; j++)
+			for (size_t i = 0; bits[3 * (n + 10)] >> j & 1 && i < slot; i++)
+				want[place[n] * slot + i] ^= in[j * slot + i];
 	assert_memory_equal(out, want, 20 * slot);
 	free(in);
 	free(out);
 	free(want);
 	free(tables);
+}
+
+static void check_copies(const struct gf256_kernels *k, unsigned tile_lines, unsigned lines)
+{
+	enum { ROWS = 21 };
+	const size_t slot = tile_lines * (size_t)64, tiles = (lines + tile_lines - 1) / tile_lines, step = ROWS * slot;
+	uint8_t *rows = malloc(ROWS * 300 + 7), *stage = area(ROWS * tiles, tile_lines, 1), *back = area(ROWS, 9, 2);
+	const uint8_t *row[ROWS];
+	uint16_t order[ROWS];
+	fill(rows, ROWS * 300 + 7, lines);
+	for (unsigned i = 0; i < ROWS; i++) {
+		row[i] = rows + i * 300 % 2000;
+		order[i] = (uint16_t)(i * 2 % ROWS);
+	}
+	k->spread(stage, step, tile_lines, row, ROWS, 7, lines);
+	for (unsigned i = 0; i < ROWS; i++)
+		for (unsigned l = 0; l < lines; l++)
+			assert_memory_equal(stage + l / tile_lines * step + i * slot + l % tile_lines * 64,
+				row[i] + 7 + (size_t)l * 64, 64);
+	for (int past_caches = 0; past_caches < 2; past_caches++) {
+		fill(back, ROWS * 9 * 64, 3);
+		k->collect(back, 9 * 64, stage, tile_lines, order, ROWS, past_caches);
+		for (unsigned i = 0; i < ROWS; i++)
+			assert_memory_equal(back + i * (size_t)9 * 64, stage + order[i] * slot, slot);
+	}
+	free(rows);
+	free(stage);
+	free(back);
 }
 
 static void test_columns_at_every_level(void **state)
@@ -245,6 +280,8 @@ static void test_columns_at_every_level(void **state)
 				check_solve(k, lines, i & 1, i & 2);
 			check_gather(k, lines);
 			check_hdpc(k, lines);
+			for (unsigned wide = 1; wide <= 4; wide++)
+				check_copies(k, lines, wide);
 			for (unsigned count = 1; count <= 16; count++)
 				check_combine(k, lines, count);
 		}
