@@ -9,7 +9,7 @@ const uint8_t raptorq_zeros[FEC_MAX_SYMBOL_SIZE + GF256_LINE];
 unsigned raptorq_tile_lines(size_t slots, size_t bytes)
 {
 	/* Small systems stay in the first-level cache, large ones in the second. */
-	unsigned lines = slots <= 4096 ? 4 : slots <= 12288 ? 2 : 1;
+	unsigned lines = slots <= 2048 ? 4 : slots <= 6144 ? 2 : 1;
 	while (lines > 1 && lines * (size_t)GF256_LINE > bytes)
 		lines /= 2;
 	return lines;

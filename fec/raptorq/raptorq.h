@@ -48,6 +48,12 @@ int raptorq_batch_init(struct raptorq_batch *, const struct raptorq_params *, co
 
 /* Octets that a tile of a work area should take for a system of `slots` slots and symbols of `bytes`: in lines. */
 unsigned raptorq_tile_lines(size_t slots, size_t bytes);
+/* Whether symbols should be brought near the work area, several columns of all at a time, rather than be read where
+ * they lie: a line here and a line there costs a large block more than the copy. */
+static inline bool raptorq_wants_stage(size_t slots)
+{
+	return slots > 4096;
+}
 /* Lines of the next tile when `left` octets (64 or more) are left. */
 static inline unsigned raptorq_next_lines(unsigned lines, size_t left)
 {

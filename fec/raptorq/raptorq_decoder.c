@@ -6,6 +6,8 @@
 
 /* Symbols that a decoder takes beyond K; strip that holds no payload; outputs made at once. */
 enum { EXTRA_SYMBOLS = 64, IDENTITY_STRIP = 1, OUTPUTS = 64 };
+/* Octets of a symbol that are moved at once at most, and when symbols are in memory; rows that are moved at once. */
+enum { MAX_STRIP = 4096, NEAR_STRIP = 256, ROWS = 256 };
 
 struct raptorq_decoder {
 	struct fec_decoder base;
@@ -45,6 +47,8 @@ static void divide_strip(struct raptorq_decoder *d, size_t slots, size_t strip)
 	const size_t symbol = round_up(d->base.block.symbol_size);
 	if (width > symbol)
 		width = symbol;
+	if (width > MAX_STRIP)
+		width = MAX_STRIP;
 	d->lines = width >= 1024 ? raptorq_tile_lines(slots, symbol) : 1;
 	d->stage_width = width > d->lines * (size_t)GF256_LINE ? width - d->lines * (size_t)GF256_LINE : GF256_LINE;
 }
@@ -86,7 +90,7 @@ static size_t layout(struct raptorq_decoder *d, const struct fec_block *block, s
 	if (strip != IDENTITY_STRIP) {
 		divide_strip(d, slots, strip);
 		d->work = raptorq_arena_take(&a, slots, d->lines * (size_t)GF256_LINE);
-		d->stage = raptorq_arena_take(&a, max_symbols, d->stage_width);
+		d->stage = raptorq_arena_take(&a, max_symbols + (size_t)1, d->stage_width);
 	}
 	return scratch.used > a.used ? scratch.used : a.used;
 }
@@ -236,7 +240,9 @@ static uint32_t data_index(const struct raptorq_decoder *d, uint32_t i)
 struct strip {
 	const struct fec_symbols *symbols;
 	size_t from, len; /* octets of the symbols */
+	unsigned lines;   /* of a tile; a whole number of tiles make the strip, rounded up to lines */
 	bool staged;      /* through the stage, else straight from memory */
+	size_t tile_step; /* octets from a tile of the stage to the next */
 };
 
 static const uint8_t *direct_of(const struct strip *s, uint32_t esi)
@@ -244,52 +250,64 @@ static const uint8_t *direct_of(const struct strip *s, uint32_t esi)
 	return s->symbols->direct ? s->symbols->direct(s->symbols->user, esi) : NULL;
 }
 
-/* Brings the strip of every symbol that is held into the stage, and points data at it, or at the symbols themselves. */
-static int read_strip(struct raptorq_decoder *d, const struct strip *s)
+/* Brings the strip of every symbol that is held into the stage, tile after tile, and a row of zeros after them. */
+static int fill_stage(struct raptorq_decoder *d, const struct strip *s)
 {
-	const struct raptorq_program *prog = &d->build.program;
 	const uint32_t held = d->build.rows_done - d->padding;
-	for (uint32_t i = 0; s->staged && i < held; i++) {
-		uint8_t *to = d->stage + i * d->stage_width;
-		const uint8_t *direct = direct_of(s, d->esi[i]);
-		memset(to + s->len, 0, round_up(s->len) - s->len);
+	const size_t width = s->lines * (size_t)GF256_LINE;
+	const unsigned lines = (unsigned)(round_up(s->len) / GF256_LINE);
+	const uint8_t *rows[ROWS];
+	uint8_t copy[MAX_STRIP];
+	uint32_t first = 0, n = 0;
+	for (uint32_t i = 0; i <= held; i++) {
+		const uint8_t *direct = i < held ? direct_of(s, d->esi[i]) : raptorq_zeros;
+		if (direct && s->len % GF256_LINE == 0) {
+			rows[n++] = direct;
+			if (n < ROWS && i < held)
+				continue;
+		}
+		d->build.kernels->spread(d->stage + first * width, s->tile_step, s->lines, rows, n, s->from, lines);
+		first += n;
+		n = 0;
+		if (direct && s->len % GF256_LINE == 0)
+			continue;
+		memset(copy, 0, round_up(s->len));
 		if (direct) {
-			memcpy(to, direct + s->from, s->len);
+			memcpy(copy, direct + s->from, s->len);
 		} else {
-			const int error = s->symbols->read(s->symbols->user, d->esi[i], s->from, s->len, to);
+			const int error = s->symbols->read(s->symbols->user, d->esi[i], s->from, s->len, copy);
 			if (error)
 				return error;
 		}
+		rows[0] = copy;
+		d->build.kernels->spread(d->stage + first * width, s->tile_step, s->lines, rows, 1, 0, lines);
+		first++;
 	}
+	return 0;
+}
+
+/* Points data at the strip's first tile. */
+static void point_data(struct raptorq_decoder *d, const struct strip *s)
+{
+	const struct raptorq_program *prog = &d->build.program;
+	const uint32_t held = d->build.rows_done - d->padding;
 	for (uint32_t i = 0; i < prog->peeled + prog->rank; i++) {
 		const uint32_t index = data_index(d, i);
-		if (index == RAPTORQ_NONE)
-			d->data[i] = raptorq_zeros;
+		if (s->staged)
+			d->data[i] = d->stage + (index == RAPTORQ_NONE ? held : index) * (size_t)s->lines * GF256_LINE;
 		else
-			d->data[i] = s->staged ? d->stage + index * d->stage_width : direct_of(s, d->esi[index]);
+			d->data[i] = index == RAPTORQ_NONE ? raptorq_zeros : direct_of(s, d->esi[index]) + s->from;
 	}
-	return 0;
 }
 
-static int write_batch(struct raptorq_decoder *d, const struct strip *s, uint32_t first, uint32_t count, size_t off,
-	size_t len, const uint8_t *from, size_t stride)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		const uint32_t esi = d->missing[d->output_order[first + i]];
-		const int error = s->symbols->write(s->symbols->user, esi, off, len, from + i * stride);
-		if (error)
-			return error;
-	}
-	return 0;
-}
-
-/* Makes the missing symbols' tile at `at` of the strip: into the stage, whose columns there have served, or
+/* Makes the missing symbols' tile, `at` octets into the strip: into the stage, whose columns there have served, or
  * straight into the symbols. */
-static int output_tile(struct raptorq_decoder *d, const struct strip *s, unsigned lines, size_t at)
+static int output_tile(struct raptorq_decoder *d, const struct strip *s, size_t at)
 {
-	const size_t width = lines * (size_t)GF256_LINE;
+	const size_t width = s->lines * (size_t)GF256_LINE;
 	uint8_t *const tables = d->work + (raptorq_replay_slots(&d->build.program) - OUTPUTS) * width;
-	struct gf256_gather g = {.base = d->work, .stride = width, .lines = lines, .num_runs = 1};
+	uint8_t *const staged = d->stage + at / width * s->tile_step;
+	struct gf256_gather g = {.base = d->work, .stride = width, .lines = s->lines, .num_runs = 1};
 	uint32_t done = 0;
 	g.sources = d->output_sources;
 	for (size_t r = 0; r < d->outputs.num_runs; r++)
@@ -299,13 +317,14 @@ static int output_tile(struct raptorq_decoder *d, const struct strip *s, unsigne
 			uint8_t *dst[OUTPUTS];
 			n = run.count;
 			for (uint32_t i = 0; i < n; i++)
-				dst[i] = s->staged ? d->stage + (done + i) * d->stage_width + at : tables + i * width;
+				dst[i] = s->staged ? staged + (done + i) * width : tables + i * width;
 			g.dst = dst;
 			g.runs = &run;
 			d->build.kernels->gather(&g);
 			g.sources += n * (size_t)run.arity;
-			if (!s->staged) {
-				const int error = write_batch(d, s, done, n, s->from + at, width, tables, width);
+			for (uint32_t i = 0; i < n && !s->staged; i++) {
+				const uint32_t esi = d->missing[d->output_order[done + i]];
+				const int error = s->symbols->write(s->symbols->user, esi, s->from + at, width, dst[i]);
 				if (error)
 					return error;
 			}
@@ -313,42 +332,70 @@ static int output_tile(struct raptorq_decoder *d, const struct strip *s, unsigne
 	return 0;
 }
 
+/* Puts the tiles of every missing symbol together and writes its strip. */
+static int write_stage(struct raptorq_decoder *d, const struct strip *s)
+{
+	const size_t width = s->lines * (size_t)GF256_LINE;
+	uint8_t copy[MAX_STRIP];
+	for (uint32_t i = 0; i < d->num_missing; i++) {
+		int error;
+		for (size_t at = 0; at < s->len; at += width)
+			memcpy(copy + at, d->stage + at / width * s->tile_step + i * width, width);
+		error = s->symbols->write(s->symbols->user, d->missing[d->output_order[i]], s->from, s->len, copy);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
 static int run_strip(struct raptorq_decoder *d, const struct strip *s)
 {
-	const size_t len = round_up(s->len);
-	int error = read_strip(d, s);
-	for (size_t at = 0; at < len && error == 0;) {
-		const unsigned lines = raptorq_next_lines(d->lines, len - at);
-		raptorq_replay(&d->params, &d->build.program, d->build.kernels, d->work, lines, d->data,
-			s->staged ? at : s->from + at);
-		error = output_tile(d, s, lines, at);
-		at += lines * (size_t)GF256_LINE;
+	const size_t width = s->lines * (size_t)GF256_LINE;
+	int error = s->staged ? fill_stage(d, s) : 0;
+	if (error)
+		return error;
+	point_data(d, s);
+	for (size_t at = 0; at < s->len && error == 0; at += width) {
+		raptorq_replay(&d->params, &d->build.program, d->build.kernels, d->work, s->lines, d->data,
+			s->staged ? at / width * s->tile_step : at);
+		error = output_tile(d, s, at);
 	}
-	if (error == 0 && s->staged)
-		error = write_batch(d, s, 0, d->num_missing, s->from, s->len, d->stage, d->stage_width);
-	return error;
+	return error == 0 && s->staged ? write_stage(d, s) : error;
+}
+
+/* How wide the strip at s->from is. */
+static void size_strip(const struct raptorq_decoder *d, bool all_direct, struct strip *s)
+{
+	const size_t size = d->base.block.symbol_size, left = size - s->from;
+	size_t most = left;
+	s->staged = !all_direct || raptorq_wants_stage(d->params.l) || left < GF256_LINE;
+	if (s->staged && most > d->stage_width)
+		most = d->stage_width;
+	if (s->staged && all_direct && most > NEAR_STRIP)
+		most = NEAR_STRIP;
+	s->lines = left < GF256_LINE ? 1 : raptorq_next_lines(d->lines, most);
+	s->len = most / (s->lines * (size_t)GF256_LINE) * (s->lines * (size_t)GF256_LINE);
+	if (s->len == 0)
+		s->len = left;
+	s->tile_step = (d->build.rows_done - d->padding + (size_t)1) * s->lines * GF256_LINE;
 }
 
 int raptorq_decoder_apply(struct fec_decoder *base, const struct fec_symbols *symbols)
 {
 	struct raptorq_decoder *d = decoder_of(base);
-	const size_t size = base->block.symbol_size, whole = size & ~(size_t)(GF256_LINE - 1);
 	struct strip s = {.symbols = symbols};
+	bool all_direct = true;
 	if (d->lines == 0)
 		return CAROUSEL_E_UNSUPPORTED;
 	if (!d->planned)
 		return CAROUSEL_E_NEED_MORE;
 	if (d->num_missing == 0)
 		return 0;
-	for (uint32_t i = 0; !s.staged && i < d->build.rows_done - d->padding; i++)
-		s.staged = direct_of(&s, d->esi[i]) == NULL;
-	for (s.from = 0; s.from < size; s.from += s.len) {
+	for (uint32_t i = 0; all_direct && i < d->build.rows_done - d->padding; i++)
+		all_direct = direct_of(&s, d->esi[i]) != NULL;
+	for (s.from = 0; s.from < base->block.symbol_size; s.from += s.len) {
 		int error;
-		s.len = s.from < whole ? whole - s.from : size - whole;
-		if (s.from == whole && s.len)
-			s.staged = true;
-		if (s.staged && s.len > d->stage_width)
-			s.len = d->stage_width;
+		size_strip(d, all_direct, &s);
 		error = run_strip(d, &s);
 		if (error)
 			return error;

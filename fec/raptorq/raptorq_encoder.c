@@ -4,7 +4,9 @@
 
 #include <string.h>
 
-enum { BATCH = 256 };
+/* Lines of source symbols that are brought near at once, when the block is large; intermediate symbols of more octets
+ * than this are written past the caches. */
+enum { BATCH = 256, STAGE_LINES = 2, PAST_CACHES_BYTES = 4 << 20 };
 
 struct raptorq_encoder {
 	struct fec_encoder base;
@@ -12,10 +14,10 @@ struct raptorq_encoder {
 	uint8_t *symbols; /* intermediate symbols, one every stride octets */
 	size_t stride;
 	/* Needed during init only. */
-	unsigned lines;
-	uint8_t *work;
+	unsigned lines, stage_lines;
+	uint8_t *work, *stage;
+	const uint8_t **rows; /* [K + 1] source symbols, then zeros */
 	const uint8_t **data;
-	uint16_t *slot_column;
 };
 
 /* An odd number of lines, so that a column tile of all rows spreads over all sets of a cache. */
@@ -31,11 +33,13 @@ static size_t layout(struct raptorq_encoder *e, const struct fec_block *block, u
 	e->base = (struct fec_encoder){&fec_scheme_raptorq, *block};
 	e->stride = row_stride(block->symbol_size);
 	e->lines = raptorq_tile_lines(slots, e->stride);
+	e->stage_lines = raptorq_wants_stage(slots) ? STAGE_LINES : 0;
 	raptorq_arena_take(&a, 1, sizeof *e);
 	e->symbols = raptorq_arena_take(&a, e->params.l, e->stride);
+	e->rows = raptorq_arena_take(&a, block->num_source + (size_t)1, sizeof *e->rows);
 	e->data = raptorq_arena_take(&a, e->params.l, sizeof *e->data);
-	e->slot_column = raptorq_arena_take(&a, e->params.l, sizeof *e->slot_column);
 	e->work = raptorq_arena_take(&a, slots, e->lines * (size_t)GF256_LINE);
+	e->stage = raptorq_arena_take(&a, block->num_source + (size_t)1, e->stage_lines * (size_t)GF256_LINE);
 	return a.used;
 }
 
@@ -47,28 +51,16 @@ size_t raptorq_encoder_bytes(const struct fec_block *block)
 	return layout(&e, block, NULL);
 }
 
-/* The row of the i-th operation or check: its source symbol, or NONE for zeros; and where it may be staged. */
-static uint32_t data_esi(const struct raptorq_encoder *e, const struct raptorq_program *prog, uint32_t i)
+/* Points rows at the source symbols. Those that are not in memory, and the tails of all, are read into rows of the
+ * intermediate symbols: a tile of these is written only after it was used. */
+static int find_rows(struct raptorq_encoder *e, const struct fec_symbols *source, size_t from, size_t len, bool tail)
 {
-	const uint32_t row = i < prog->peeled ? prog->order_row[i] : prog->check_row[i - prog->peeled];
-	return row < e->base.block.num_source ? row : RAPTORQ_NONE;
-}
-
-/* Points data at the source symbols; those that are not in memory, and all when the tail is wanted, are read into the
- * row of the intermediate symbol that takes the same slot: a tile of it is overwritten only after it was used. */
-static int stage(struct raptorq_encoder *e, const struct raptorq_program *prog, const struct fec_symbols *source,
-	size_t from, size_t len, bool tail)
-{
-	for (uint32_t i = 0; i < prog->peeled + prog->rank; i++) {
-		const uint32_t esi = data_esi(e, prog, i);
-		const uint8_t *direct = NULL;
-		uint8_t *row = e->symbols + e->slot_column[i] * e->stride;
-		e->data[i] = raptorq_zeros;
-		if (esi == RAPTORQ_NONE)
-			continue;
-		if (source->direct)
-			direct = source->direct(source->user, esi);
-		e->data[i] = direct && !tail ? direct : row;
+	const uint32_t k = e->base.block.num_source;
+	e->rows[k] = raptorq_zeros;
+	for (uint32_t esi = 0; esi < k; esi++) {
+		uint8_t *row = e->symbols + esi * e->stride;
+		const uint8_t *direct = source->direct ? source->direct(source->user, esi) : NULL;
+		e->rows[esi] = direct && !tail ? direct : row;
 		if (tail)
 			memset(row + from, 0, GF256_LINE);
 		if (direct && tail) {
@@ -82,13 +74,38 @@ static int stage(struct raptorq_encoder *e, const struct raptorq_program *prog, 
 	return 0;
 }
 
-static void run_tile(struct raptorq_encoder *e, const struct raptorq_plan *plan, unsigned lines, size_t off)
+/* The data of the operations and checks: rows, or their places in a staged tile. */
+static void point_data(
+	struct raptorq_encoder *e, const struct raptorq_program *prog, const uint8_t *staged, size_t width)
 {
-	const uint16_t *slot = plan->program.column_slot;
-	const size_t width = lines * (size_t)GF256_LINE;
-	raptorq_replay(&e->params, &plan->program, gf256_kernels(), e->work, lines, e->data, off);
-	for (uint32_t c = 0; c < e->params.l; c++)
-		memcpy(e->symbols + c * e->stride + off, e->work + slot[c] * width, width);
+	const uint32_t k = e->base.block.num_source;
+	for (uint32_t i = 0; i < prog->peeled + prog->rank; i++) {
+		const uint32_t row = i < prog->peeled ? prog->order_row[i] : prog->check_row[i - prog->peeled];
+		const uint32_t esi = row < k ? row : k;
+		e->data[i] = staged ? staged + esi * width : e->rows[esi];
+	}
+}
+
+/* Computes columns [off, off + lines * 64), `lines` at a time as they fit the cache. */
+static void run_columns(struct raptorq_encoder *e, const struct raptorq_plan *plan, size_t off, unsigned lines)
+{
+	const struct gf256_kernels *k = gf256_kernels();
+	const struct raptorq_program *prog = &plan->program;
+	const size_t rows = e->base.block.num_source + (size_t)1, size = e->params.l * e->stride;
+	const unsigned tile = raptorq_next_lines(e->lines, lines * (size_t)GF256_LINE);
+	const size_t width = tile * (size_t)GF256_LINE;
+	if (e->stage_lines) {
+		k->spread(e->stage, rows * width, tile, e->rows, rows, off, lines);
+		point_data(e, prog, e->stage, width);
+	} else {
+		point_data(e, prog, NULL, 0);
+	}
+	for (unsigned done = 0; done < lines; done += tile, off += width) {
+		raptorq_replay(
+			&e->params, prog, k, e->work, tile, e->data, e->stage_lines ? done / tile * rows * width : off);
+		k->collect(e->symbols + off, e->stride, e->work, tile, prog->column_slot, e->params.l,
+			size > PAST_CACHES_BYTES);
+	}
 }
 
 int raptorq_encoder_init(struct fec_encoder **out, void *mem, size_t mem_bytes, const struct fec_plan *base,
@@ -102,21 +119,20 @@ int raptorq_encoder_init(struct fec_encoder **out, void *mem, size_t mem_bytes, 
 		return CAROUSEL_E_LIMIT;
 	e->params = plan->params;
 	layout(e, &base->block, mem);
-	for (uint32_t c = 0; c < e->params.l; c++)
-		e->slot_column[plan->program.column_slot[c]] = (uint16_t)c;
-	error = stage(e, &plan->program, source, 0, whole, false);
+	error = find_rows(e, source, 0, whole, false);
 	if (error)
 		return error;
 	for (size_t off = 0; off < whole;) {
-		const unsigned lines = raptorq_next_lines(e->lines, whole - off);
-		run_tile(e, plan, lines, off);
+		const unsigned most = e->stage_lines ? e->stage_lines : e->lines;
+		const unsigned lines = raptorq_next_lines(most, whole - off);
+		run_columns(e, plan, off, lines);
 		off += lines * (size_t)GF256_LINE;
 	}
 	if (whole < size) {
-		error = stage(e, &plan->program, source, whole, size - whole, true);
+		error = find_rows(e, source, whole, size - whole, true);
 		if (error)
 			return error;
-		run_tile(e, plan, 1, whole);
+		run_columns(e, plan, whole, 1);
 	}
 	*out = &e->base;
 	return 0;
