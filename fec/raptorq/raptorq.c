@@ -16,7 +16,7 @@ unsigned raptorq_tile_lines(size_t slots, size_t bytes)
 }
 
 int raptorq_batch_init(struct raptorq_batch *b, const struct raptorq_params *p, const uint16_t *slot, uint32_t count,
-	size_t max_sources, uint32_t (*isi)(const void *user, uint32_t i), const void *user)
+	size_t max_sources, struct raptorq_tuple (*tuple)(const void *user, uint32_t i), const void *user)
 {
 	enum { DEGREES = RAPTORQ_MAX_DEGREE + 4 };
 	uint32_t number[DEGREES] = {0}, place[DEGREES];
@@ -24,7 +24,7 @@ int raptorq_batch_init(struct raptorq_batch *b, const struct raptorq_params *p, 
 	struct raptorq_tuple t;
 	uint32_t at = 0;
 	for (uint32_t i = 0; i < count; i++) {
-		raptorq_tuple_init(p, isi(user, i), &t);
+		t = tuple(user, i);
 		number[t.d + (t.pi[2] == RAPTORQ_NO_PI ? 2u : 3u)]++;
 	}
 	b->count = count;
@@ -42,7 +42,7 @@ int raptorq_batch_init(struct raptorq_batch *b, const struct raptorq_params *p, 
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t degree, column;
 		uint16_t *out;
-		raptorq_tuple_init(p, isi(user, i), &t);
+		t = tuple(user, i);
 		degree = t.d + (t.pi[2] == RAPTORQ_NO_PI ? 2u : 3u);
 		out = b->sources + start[degree];
 		start[degree] += degree;

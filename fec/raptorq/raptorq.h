@@ -42,9 +42,9 @@ struct raptorq_batch {
 	uint16_t *sources; /* the caller's: room for the sum of degrees */
 	uint16_t *order;   /* [count], the caller's: position in the batch of the i-th to be made */
 };
-/* isi(user, i) names symbol i of the batch. max_sources: room; returns 0 or LIMIT. */
+/* tuple(user, i) is that of symbol i of the batch; asked twice. max_sources: room; returns 0 or LIMIT. */
 int raptorq_batch_init(struct raptorq_batch *, const struct raptorq_params *, const uint16_t *slot, uint32_t count,
-	size_t max_sources, uint32_t (*isi)(const void *user, uint32_t i), const void *user);
+	size_t max_sources, struct raptorq_tuple (*tuple)(const void *user, uint32_t i), const void *user);
 
 /* Octets that a tile of a work area should take for a system of `slots` slots and symbols of `bytes`: in lines. */
 unsigned raptorq_tile_lines(size_t slots, size_t bytes);

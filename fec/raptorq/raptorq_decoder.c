@@ -216,9 +216,12 @@ const uint32_t *raptorq_decoder_missing(const struct fec_decoder *base, uint32_t
 
 /* ---- bytes ----------------------------------------------------------------------------------------------- */
 
-static uint32_t missing_isi(const void *user, uint32_t i)
+static struct raptorq_tuple missing_tuple(const void *user, uint32_t i)
 {
-	return ((const uint32_t *)user)[i];
+	const struct raptorq_decoder *d = user;
+	struct raptorq_tuple t;
+	raptorq_tuple_init(&d->params, d->missing[i], &t);
+	return t;
 }
 
 static int make_outputs(struct raptorq_decoder *d)
@@ -226,7 +229,7 @@ static int make_outputs(struct raptorq_decoder *d)
 	d->outputs.sources = d->output_sources;
 	d->outputs.order = d->output_order;
 	return raptorq_batch_init(&d->outputs, &d->params, d->build.program.column_slot, d->num_missing,
-		d->max_output_sources, missing_isi, d->missing);
+		d->max_output_sources, missing_tuple, d);
 }
 
 /* The symbol index of an operation's or check's row, or RAPTORQ_NONE for zeros. */
@@ -241,37 +244,28 @@ struct strip {
 	const struct fec_symbols *symbols;
 	size_t from, len; /* octets of the symbols */
 	unsigned lines;   /* of a tile; a whole number of tiles make the strip, rounded up to lines */
-	bool staged;      /* through the stage, else straight from memory */
 	size_t tile_step; /* octets from a tile of the stage to the next */
+	enum { STRAIGHT, IN_ORDER, COPIED } how;
 };
 
+/* How symbols come to a strip's operations: straight from memory; through the stage in the order of the operations; or
+ * read into the stage in the order of arrival, with a row of zeros after them. */
 static const uint8_t *direct_of(const struct strip *s, uint32_t esi)
 {
 	return s->symbols->direct ? s->symbols->direct(s->symbols->user, esi) : NULL;
 }
 
-/* Brings the strip of every symbol that is held into the stage, tile after tile, and a row of zeros after them. */
-static int fill_stage(struct raptorq_decoder *d, const struct strip *s)
+static int read_symbols(struct raptorq_decoder *d, const struct strip *s)
 {
 	const uint32_t held = d->build.rows_done - d->padding;
 	const size_t width = s->lines * (size_t)GF256_LINE;
 	const unsigned lines = (unsigned)(round_up(s->len) / GF256_LINE);
-	const uint8_t *rows[ROWS];
 	uint8_t copy[MAX_STRIP];
-	uint32_t first = 0, n = 0;
-	for (uint32_t i = 0; i <= held; i++) {
-		const uint8_t *direct = i < held ? direct_of(s, d->esi[i]) : raptorq_zeros;
-		if (direct && s->len % GF256_LINE == 0) {
-			rows[n++] = direct;
-			if (n < ROWS && i < held)
-				continue;
-		}
-		d->build.kernels->spread(d->stage + first * width, s->tile_step, s->lines, rows, n, s->from, lines);
-		first += n;
-		n = 0;
-		if (direct && s->len % GF256_LINE == 0)
-			continue;
-		memset(copy, 0, round_up(s->len));
+	const uint8_t *row = copy;
+	memset(copy, 0, round_up(s->len));
+	d->build.kernels->spread(d->stage + held * width, s->tile_step, s->lines, &row, 1, 0, lines);
+	for (uint32_t i = 0; i < held; i++) {
+		const uint8_t *direct = direct_of(s, d->esi[i]);
 		if (direct) {
 			memcpy(copy, direct + s->from, s->len);
 		} else {
@@ -279,25 +273,35 @@ static int fill_stage(struct raptorq_decoder *d, const struct strip *s)
 			if (error)
 				return error;
 		}
-		rows[0] = copy;
-		d->build.kernels->spread(d->stage + first * width, s->tile_step, s->lines, rows, 1, 0, lines);
-		first++;
+		d->build.kernels->spread(d->stage + i * width, s->tile_step, s->lines, &row, 1, 0, lines);
 	}
 	return 0;
 }
 
-/* Points data at the strip's first tile. */
-static void point_data(struct raptorq_decoder *d, const struct strip *s)
+/* Points data at what the strip's first tile is made of. */
+static int prepare_data(struct raptorq_decoder *d, const struct strip *s)
 {
 	const struct raptorq_program *prog = &d->build.program;
-	const uint32_t held = d->build.rows_done - d->padding;
-	for (uint32_t i = 0; i < prog->peeled + prog->rank; i++) {
+	const uint32_t held = d->build.rows_done - d->padding, ops = prog->peeled + prog->rank;
+	const size_t width = s->lines * (size_t)GF256_LINE;
+	if (s->how == COPIED) {
+		const int error = read_symbols(d, s);
+		if (error)
+			return error;
+	}
+	for (uint32_t i = 0; i < ops; i++) {
 		const uint32_t index = data_index(d, i);
-		if (s->staged)
-			d->data[i] = d->stage + (index == RAPTORQ_NONE ? held : index) * (size_t)s->lines * GF256_LINE;
+		if (s->how == COPIED)
+			d->data[i] = d->stage + (index == RAPTORQ_NONE ? held : index) * width;
 		else
 			d->data[i] = index == RAPTORQ_NONE ? raptorq_zeros : direct_of(s, d->esi[index]) + s->from;
 	}
+	if (s->how != IN_ORDER)
+		return 0;
+	d->build.kernels->spread(d->stage, s->tile_step, s->lines, d->data, ops, 0, (unsigned)(s->len / GF256_LINE));
+	for (uint32_t i = 0; i < ops; i++)
+		d->data[i] = d->stage + i * width;
+	return 0;
 }
 
 /* Makes the missing symbols' tile, `at` octets into the strip: into the stage, whose columns there have served, or
@@ -317,12 +321,12 @@ static int output_tile(struct raptorq_decoder *d, const struct strip *s, size_t 
 			uint8_t *dst[OUTPUTS];
 			n = run.count;
 			for (uint32_t i = 0; i < n; i++)
-				dst[i] = s->staged ? staged + (done + i) * width : tables + i * width;
+				dst[i] = s->how != STRAIGHT ? staged + (done + i) * width : tables + i * width;
 			g.dst = dst;
 			g.runs = &run;
 			d->build.kernels->gather(&g);
 			g.sources += n * (size_t)run.arity;
-			for (uint32_t i = 0; i < n && !s->staged; i++) {
+			for (uint32_t i = 0; i < n && s->how == STRAIGHT; i++) {
 				const uint32_t esi = d->missing[d->output_order[done + i]];
 				const int error = s->symbols->write(s->symbols->user, esi, s->from + at, width, dst[i]);
 				if (error)
@@ -351,33 +355,41 @@ static int write_stage(struct raptorq_decoder *d, const struct strip *s)
 static int run_strip(struct raptorq_decoder *d, const struct strip *s)
 {
 	const size_t width = s->lines * (size_t)GF256_LINE;
-	int error = s->staged ? fill_stage(d, s) : 0;
-	if (error)
-		return error;
-	point_data(d, s);
+	int error = prepare_data(d, s);
 	for (size_t at = 0; at < s->len && error == 0; at += width) {
 		raptorq_replay(&d->params, &d->build.program, d->build.kernels, d->work, s->lines, d->data,
-			s->staged ? at / width * s->tile_step : at);
+			s->how == STRAIGHT ? at : at / width * s->tile_step);
 		error = output_tile(d, s, at);
 	}
-	return error == 0 && s->staged ? write_stage(d, s) : error;
+	return error == 0 && s->how != STRAIGHT ? write_stage(d, s) : error;
 }
 
-/* How wide the strip at s->from is. */
+/* How wide the strip at s->from is, and how it is brought near. */
 static void size_strip(const struct raptorq_decoder *d, bool all_direct, struct strip *s)
 {
-	const size_t size = d->base.block.symbol_size, left = size - s->from;
-	size_t most = left;
-	s->staged = !all_direct || raptorq_wants_stage(d->params.l) || left < GF256_LINE;
-	if (s->staged && most > d->stage_width)
+	const struct raptorq_program *prog = &d->build.program;
+	const size_t left = d->base.block.symbol_size - s->from;
+	const size_t room = (d->base.block.num_source + EXTRA_SYMBOLS + (size_t)1) * d->stage_width;
+	size_t most = left, rows = d->build.rows_done - d->padding + (size_t)1;
+	s->how = !all_direct || left < GF256_LINE ? COPIED : raptorq_wants_stage(d->params.l) ? IN_ORDER : STRAIGHT;
+	if (s->how == COPIED && most > d->stage_width)
 		most = d->stage_width;
-	if (s->staged && all_direct && most > NEAR_STRIP)
-		most = NEAR_STRIP;
+	if (s->how == IN_ORDER) {
+		rows = prog->peeled + prog->rank;
+		if (most > NEAR_STRIP)
+			most = NEAR_STRIP;
+		if (most > room / rows)
+			most = room / rows;
+		if (most < GF256_LINE) {
+			s->how = STRAIGHT;
+			most = GF256_LINE;
+		}
+	}
 	s->lines = left < GF256_LINE ? 1 : raptorq_next_lines(d->lines, most);
 	s->len = most / (s->lines * (size_t)GF256_LINE) * (s->lines * (size_t)GF256_LINE);
 	if (s->len == 0)
 		s->len = left;
-	s->tile_step = (d->build.rows_done - d->padding + (size_t)1) * s->lines * GF256_LINE;
+	s->tile_step = rows * s->lines * GF256_LINE;
 }
 
 int raptorq_decoder_apply(struct fec_decoder *base, const struct fec_symbols *symbols)

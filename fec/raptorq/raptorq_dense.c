@@ -163,20 +163,44 @@ static void write_inverse(struct raptorq_build *b, const uint16_t *free_column)
 		prog->open[free_column[k]] = (uint16_t)(1u << k);
 }
 
+/* One row of the inverse as octets 0 and 1. */
+static void expand_bits(const uint8_t *bits, uint32_t count, uint8_t *out)
+{
+	for (uint32_t i = 0; i < count; i++)
+		out[i] = raptorq_dense_has(bits, i);
+}
+
+/* Free columns from checks and HDPC sums: what they take from solved columns is taken from these columns' checks. */
+static void write_hdpc_inverse(struct raptorq_build *b, const uint8_t *rows, size_t width, uint8_t *expanded)
+{
+	struct raptorq_program *prog = &b->program;
+	const uint32_t h = b->params->h, n = prog->rank + h;
+	memset(prog->hdpc_inverse, 0, prog->num_free * (size_t)n);
+	for (uint32_t i = 0; i < prog->rank; i++) {
+		expand_bits(raptorq_dense_row(b, i) + b->dense_half, prog->rank, expanded);
+		for (uint32_t k = 0; k < prog->num_free; k++) {
+			const uint8_t c = rows[k * width + prog->num_free + RAPTORQ_MAX_H + b->pivot[i]];
+			if (c)
+				b->kernels->mad(prog->hdpc_inverse + k * (size_t)n, expanded, c, prog->rank);
+		}
+	}
+	for (uint32_t k = 0; k < prog->num_free; k++)
+		memcpy(prog->hdpc_inverse + k * (size_t)n + prog->rank, rows + k * width + prog->num_free, h);
+}
+
 int raptorq_dense_finish(struct raptorq_build *b)
 {
 	struct raptorq_program *prog = &b->program;
 	const uint32_t h = b->params->h;
 	uint16_t free_column[RAPTORQ_MAX_H];
-	/* [Hf | I | H over the pivots]: the first num_free columns are solved for. */
-	uint8_t *rows = prog->hdpc_inverse, *is_pivot = b->scratch;
-	size_t width, keep;
+	/* Rows of [Hf | I | H over the solved columns]: the first num_free columns are solved for. */
+	uint8_t *is_pivot = b->scratch, *expanded = is_pivot + prog->inactive, *rows = expanded + prog->inactive;
+	size_t width;
 	int error;
 	prog->num_free = free_columns(b, free_column, is_pivot);
 	if (prog->num_free > h)
 		return CAROUSEL_E_NEED_MORE;
-	keep = RAPTORQ_MAX_H + prog->inactive;
-	width = prog->num_free + keep;
+	width = prog->num_free + RAPTORQ_MAX_H + prog->inactive;
 	memset(rows, 0, h * width);
 	for (uint32_t r = 0; r < h; r++) {
 		const uint8_t *from = b->hdpc + r * (size_t)b->max_inactive;
@@ -194,8 +218,7 @@ int raptorq_dense_finish(struct raptorq_build *b)
 	error = solve_free(b, rows, width, prog->num_free);
 	if (error)
 		return error;
-	for (uint32_t k = 0; k < prog->num_free; k++)
-		memmove(rows + k * keep, rows + k * width + prog->num_free, keep);
+	write_hdpc_inverse(b, rows, width, expanded);
 	write_inverse(b, free_column);
 	return 0;
 }

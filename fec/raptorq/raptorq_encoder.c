@@ -6,7 +6,7 @@
 
 /* Lines of source symbols that are brought near at once, when the block is large; intermediate symbols of more octets
  * than this are written past the caches. */
-enum { BATCH = 256, STAGE_LINES = 2, PAST_CACHES_BYTES = 4 << 20 };
+enum { BATCH = 256, STAGE_LINES = 2, PAST_CACHES_BYTES = 1 << 20 };
 
 struct raptorq_encoder {
 	struct fec_encoder base;
@@ -16,8 +16,8 @@ struct raptorq_encoder {
 	/* Needed during init only. */
 	unsigned lines, stage_lines;
 	uint8_t *work, *stage;
-	const uint8_t **rows; /* [K + 1] source symbols, then zeros */
-	const uint8_t **data;
+	const uint8_t **rows; /* [K] source symbols */
+	const uint8_t **data; /* [peeled + rank] of the operations and checks */
 };
 
 /* An odd number of lines, so that a column tile of all rows spreads over all sets of a cache. */
@@ -36,10 +36,10 @@ static size_t layout(struct raptorq_encoder *e, const struct fec_block *block, u
 	e->stage_lines = raptorq_wants_stage(slots) ? STAGE_LINES : 0;
 	raptorq_arena_take(&a, 1, sizeof *e);
 	e->symbols = raptorq_arena_take(&a, e->params.l, e->stride);
-	e->rows = raptorq_arena_take(&a, block->num_source + (size_t)1, sizeof *e->rows);
+	e->rows = raptorq_arena_take(&a, block->num_source, sizeof *e->rows);
 	e->data = raptorq_arena_take(&a, e->params.l, sizeof *e->data);
 	e->work = raptorq_arena_take(&a, slots, e->lines * (size_t)GF256_LINE);
-	e->stage = raptorq_arena_take(&a, block->num_source + (size_t)1, e->stage_lines * (size_t)GF256_LINE);
+	e->stage = raptorq_arena_take(&a, e->params.l, e->stage_lines * (size_t)GF256_LINE);
 	return a.used;
 }
 
@@ -56,7 +56,6 @@ size_t raptorq_encoder_bytes(const struct fec_block *block)
 static int find_rows(struct raptorq_encoder *e, const struct fec_symbols *source, size_t from, size_t len, bool tail)
 {
 	const uint32_t k = e->base.block.num_source;
-	e->rows[k] = raptorq_zeros;
 	for (uint32_t esi = 0; esi < k; esi++) {
 		uint8_t *row = e->symbols + esi * e->stride;
 		const uint8_t *direct = source->direct ? source->direct(source->user, esi) : NULL;
@@ -74,35 +73,27 @@ static int find_rows(struct raptorq_encoder *e, const struct fec_symbols *source
 	return 0;
 }
 
-/* The data of the operations and checks: rows, or their places in a staged tile. */
-static void point_data(
-	struct raptorq_encoder *e, const struct raptorq_program *prog, const uint8_t *staged, size_t width)
-{
-	const uint32_t k = e->base.block.num_source;
-	for (uint32_t i = 0; i < prog->peeled + prog->rank; i++) {
-		const uint32_t row = i < prog->peeled ? prog->order_row[i] : prog->check_row[i - prog->peeled];
-		const uint32_t esi = row < k ? row : k;
-		e->data[i] = staged ? staged + esi * width : e->rows[esi];
-	}
-}
-
-/* Computes columns [off, off + lines * 64), `lines` at a time as they fit the cache. */
+/* Computes columns [off, off + lines * 64), `lines` at a time as they fit the cache. What is staged lies in the order
+ * of the operations. */
 static void run_columns(struct raptorq_encoder *e, const struct raptorq_plan *plan, size_t off, unsigned lines)
 {
 	const struct gf256_kernels *k = gf256_kernels();
 	const struct raptorq_program *prog = &plan->program;
-	const size_t rows = e->base.block.num_source + (size_t)1, size = e->params.l * e->stride;
+	const size_t ops = prog->peeled + (size_t)prog->rank, size = e->params.l * e->stride;
 	const unsigned tile = raptorq_next_lines(e->lines, lines * (size_t)GF256_LINE);
 	const size_t width = tile * (size_t)GF256_LINE;
+	for (size_t i = 0; i < ops; i++) {
+		const uint32_t row = i < prog->peeled ? prog->order_row[i] : prog->check_row[i - prog->peeled];
+		e->data[i] = row < e->base.block.num_source ? e->rows[row] : raptorq_zeros;
+	}
 	if (e->stage_lines) {
-		k->spread(e->stage, rows * width, tile, e->rows, rows, off, lines);
-		point_data(e, prog, e->stage, width);
-	} else {
-		point_data(e, prog, NULL, 0);
+		k->spread(e->stage, ops * width, tile, e->data, ops, off, lines);
+		for (size_t i = 0; i < ops; i++)
+			e->data[i] = e->stage + i * width;
 	}
 	for (unsigned done = 0; done < lines; done += tile, off += width) {
 		raptorq_replay(
-			&e->params, prog, k, e->work, tile, e->data, e->stage_lines ? done / tile * rows * width : off);
+			&e->params, prog, k, e->work, tile, e->data, e->stage_lines ? done / tile * ops * width : off);
 		k->collect(e->symbols + off, e->stride, e->work, tile, prog->column_slot, e->params.l,
 			size > PAST_CACHES_BYTES);
 	}
@@ -142,11 +133,9 @@ struct wanted {
 	uint32_t first, step, num_source, padding;
 };
 
-static uint32_t wanted_isi(const void *user, uint32_t i)
+static struct raptorq_tuple wanted_tuple(const void *user, uint32_t i)
 {
-	const struct wanted *w = user;
-	const uint32_t esi = w->first + i * w->step;
-	return esi < w->num_source ? esi : esi + w->padding;
+	return ((const struct raptorq_tuple *)user)[i];
 }
 
 static int make_batch(
@@ -155,10 +144,16 @@ static int make_batch(
 	uint16_t sources[BATCH * (RAPTORQ_MAX_DEGREE + 3)], order[BATCH];
 	uint8_t *dst[BATCH], tails[16][GF256_LINE];
 	struct raptorq_batch b = {.sources = sources, .order = order};
+	struct raptorq_tuple tuples[BATCH];
 	const size_t size = e->base.block.symbol_size, whole = size & ~(size_t)(GF256_LINE - 1);
 	const struct gf256_kernels *k = gf256_kernels();
 	struct gf256_gather g = {.base = e->symbols, .stride = e->stride, .sources = sources, .dst = dst};
-	int error = raptorq_batch_init(&b, &e->params, NULL, count, sizeof sources / sizeof *sources, wanted_isi, w);
+	int error;
+	for (uint32_t i = 0; i < count; i++) {
+		const uint32_t esi = w->first + i * w->step;
+		raptorq_tuple_init(&e->params, esi < w->num_source ? esi : esi + w->padding, &tuples[i]);
+	}
+	error = raptorq_batch_init(&b, &e->params, NULL, count, sizeof sources / sizeof *sources, wanted_tuple, tuples);
 	if (error)
 		return error;
 	for (uint32_t i = 0; i < count; i++)

@@ -19,7 +19,7 @@ struct section {
 static void list_sections(struct raptorq_plan *plan, struct section s[NUM_SECTIONS])
 {
 	struct raptorq_program *prog = &plan->program;
-	const size_t words = (prog->rank + 15) / 16, width = RAPTORQ_MAX_H + prog->inactive;
+	const size_t words = (prog->rank + 15) / 16, width = prog->rank + plan->params.h;
 	const struct section all[NUM_SECTIONS] = {
 		{(void **)&prog->order_row, prog->peeled, 2},
 		{(void **)&prog->column_slot, plan->params.l, 2},

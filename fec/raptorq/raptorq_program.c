@@ -50,7 +50,7 @@ void raptorq_build_layout(struct raptorq_build *b, struct raptorq_arena *a)
 	prog->inverse = raptorq_arena_take(a, (inactive + 15) / 16 * (size_t)inactive, 2);
 	prog->combined_slot = raptorq_arena_take(a, p->s, 2);
 	prog->combined_bits = raptorq_arena_take(a, p->s * (size_t)combined_words(inactive), 2);
-	prog->hdpc_inverse = raptorq_arena_take(a, p->h * (2 * RAPTORQ_MAX_H + (size_t)inactive), 1);
+	prog->hdpc_inverse = raptorq_arena_take(a, p->h * (RAPTORQ_MAX_H + (size_t)inactive), 1);
 }
 
 void raptorq_build_layout_dense(struct raptorq_build *b, struct raptorq_arena *a)
@@ -64,11 +64,13 @@ void raptorq_build_layout_dense(struct raptorq_build *b, struct raptorq_arena *a
 void raptorq_build_layout_scratch(struct raptorq_build *b, struct raptorq_arena *a)
 {
 	const size_t width = b->symbolic_bytes > 16 ? b->symbolic_bytes : 16;
+	const size_t hdpc = RAPTORQ_MAX_H * (2 * (size_t)RAPTORQ_MAX_H + b->max_inactive) + 2 * (size_t)b->max_inactive;
+	const size_t symbolic = (b->params->l + 1) * width;
 	struct raptorq_arena again = *a;
-	/* Peeling, HDPC weights and symbolic columns come one after the other. */
+	/* Peeling, HDPC weights, symbolic columns and the HDPC solution come one after the other. */
 	b->peel.params = b->params;
 	raptorq_peel_scratch(&b->peel, a, b->max_rows, b->max_entries);
-	b->scratch = raptorq_arena_take(&again, b->params->l + 1, width);
+	b->scratch = raptorq_arena_take(&again, 1, symbolic > hdpc ? symbolic : hdpc);
 	if (a->used < again.used)
 		a->used = again.used;
 }

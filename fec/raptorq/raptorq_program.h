@@ -26,7 +26,7 @@ struct raptorq_program {
 	uint16_t *combined_bits;   /* [ceil(inactive / 16)][num_combined] which inactive columns go into one */
 	uint16_t *inverse;         /* [ceil(rank / 16)][inactive] which checks sum to an inactive column */
 	uint16_t *open;            /* [inactive] which of the free columns do */
-	uint8_t *hdpc_inverse;     /* [num_free][16 + inactive] free columns from HDPC sums and inactive columns */
+	uint8_t *hdpc_inverse;     /* [num_free][rank + H] free columns from checks and HDPC sums */
 	const uint8_t *hdpc_pairs; /* [K' + S] */
 };
 

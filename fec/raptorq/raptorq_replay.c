@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { TABLE_SLOTS = 64, SUM_SLOTS = RAPTORQ_MAX_H + 1, FREE_SLOTS = RAPTORQ_MAX_H };
+enum { TABLE_SLOTS = 64, SUM_SLOTS = RAPTORQ_MAX_H + 1, FREE_SLOTS = RAPTORQ_MAX_H, SOURCES_AT_ONCE = 128 };
 
 static size_t extra_slots(size_t rank)
 {
@@ -24,29 +24,25 @@ struct places {
 	size_t slot;
 };
 
-/* The free columns from the HDPC sums over the peeled columns and the part of the inactive ones that is known. */
+/* The free columns from the checks and the HDPC sums over the peeled columns, which follow each other. */
 static void solve_free(const struct raptorq_params *p, const struct raptorq_program *prog,
 	const struct gf256_kernels *k, const struct places *at)
 {
-	const uint8_t *src[64];
-	const uint32_t total = RAPTORQ_MAX_H + prog->inactive;
+	const uint8_t *src[SOURCES_AT_ONCE];
+	const uint32_t total = prog->rank + p->h;
 	for (uint32_t h = 0; h < p->h; h++)
 		k->mad(at->sums + h * at->slot, at->last, gf256_exp[h], at->slot);
-	memset(at->open, 0, prog->num_free * at->slot);
-	for (uint32_t first = 0; first < total; first += 64) {
-		const uint32_t n = total - first < 64 ? total - first : 64;
-		for (uint32_t j = 0; j < n; j++) {
-			const uint32_t v = first + j;
-			src[j] = v < RAPTORQ_MAX_H ? at->sums + v * at->slot
-						   : at->inactive + (v - RAPTORQ_MAX_H) * at->slot;
-		}
+	for (uint32_t first = 0; first < total; first += SOURCES_AT_ONCE) {
+		const uint32_t n = total - first < SOURCES_AT_ONCE ? total - first : SOURCES_AT_ONCE;
+		for (uint32_t j = 0; j < n; j++)
+			src[j] = at->checks + (first + j) * at->slot;
 		for (uint32_t f = 0; f < prog->num_free; f += GF256_DOT_ROWS) {
 			const uint32_t rows = prog->num_free - f < GF256_DOT_ROWS ? prog->num_free - f : GF256_DOT_ROWS;
 			uint8_t *part[GF256_DOT_ROWS];
 			for (uint32_t r = 0; r < rows; r++)
-				part[r] = at->tables + r * at->slot;
+				part[r] = first ? at->tables + r * at->slot : at->open + (f + r) * at->slot;
 			k->dot(part, rows, src, n, prog->hdpc_inverse + f * (size_t)total + first, total, at->slot);
-			for (uint32_t r = 0; r < rows; r++)
+			for (uint32_t r = 0; first && r < rows; r++)
 				k->add(at->open + (f + r) * at->slot, part[r], at->slot);
 		}
 	}
