@@ -169,18 +169,21 @@ static void udp_batch_add(struct send_batch *b, const struct iovec *packets, siz
 	b->count++;
 }
 
-static void udp_batch_fill(const struct udp_sender *s, struct send_batch *b, const struct iovec *packets, size_t count)
+/* The first `plain` packets go one by one. */
+static void udp_batch_fill(
+	const struct udp_sender *s, struct send_batch *b, const struct iovec *packets, size_t count, size_t plain)
 {
 	b->count = 0;
 	for (size_t at = 0; at < count && b->count < SEND_MESSAGES;) {
-		size_t run = s->is_offload ? udp_run_length(packets + at, count - at) : 1;
+		size_t run = s->is_offload && at >= plain ? udp_run_length(packets + at, count - at) : 1;
 		udp_batch_add(b, packets + at, run);
 		at += run;
 	}
 }
 
-/* What the first message of a batch, a run of that many packets, met with. 0: go on (perhaps in another way). */
-static int udp_send_failed(struct udp_sender *s, size_t run, size_t *sent)
+/* What the first message of a batch, a run of that many packets, met with. 0: go on, the first *plain packets one by
+ * one. */
+static int udp_send_failed(struct udp_sender *s, size_t run, size_t *sent, size_t *plain)
 {
 	switch (s->last_errno) {
 	case EAGAIN:
@@ -189,12 +192,14 @@ static int udp_send_failed(struct udp_sender *s, size_t run, size_t *sent)
 	case EINTR:
 		return 0;
 	case EMSGSIZE:
+	case EINVAL:
+		/* Segments longer than the path's MTU are refused; as datagrams of their own they leave in fragments.
+		 */
 		if (run == 1)
-			return CAROUSEL_E_LIMIT;
-		s->is_offload = false;
+			return s->last_errno == EMSGSIZE ? CAROUSEL_E_LIMIT : CAROUSEL_E_IO;
+		*plain = run;
 		return 0;
-	case EIO:    /* the device cannot checksum segments */
-	case EINVAL: /* segments longer than the path's MTU, and the like */
+	case EIO: /* the device cannot checksum segments */
 	case EOPNOTSUPP:
 		if (run == 1)
 			return CAROUSEL_E_IO;
@@ -222,17 +227,21 @@ static int udp_send_failed(struct udp_sender *s, size_t run, size_t *sent)
 int udp_send(struct udp_sender *s, const struct iovec *packets, size_t count, size_t *sent)
 {
 	struct send_batch batch;
+	size_t plain_end = 0; /* packets before this go one by one */
 	*sent = 0;
 	while (*sent < count) {
+		size_t plain = plain_end > *sent ? plain_end - *sent : 0;
 		int done, result;
-		udp_batch_fill(s, &batch, packets + *sent, count - *sent);
+		udp_batch_fill(s, &batch, packets + *sent, count - *sent, plain);
 		done = sendmmsg(s->fd, batch.messages, batch.count, 0);
 		s->syscalls++;
 		if (done < 0) {
 			s->last_errno = errno;
-			result = udp_send_failed(s, batch.messages[0].msg_hdr.msg_iovlen, sent);
+			result = udp_send_failed(s, batch.messages[0].msg_hdr.msg_iovlen, sent, &plain);
 			if (result != 0)
 				return result;
+			if (plain)
+				plain_end = *sent + plain;
 			continue;
 		}
 		for (int i = 0; i < done; i++) {
