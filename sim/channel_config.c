@@ -136,3 +136,19 @@ int channel_config_parse(struct channel_config *c, const char *text)
 		*c = parsed;
 	return result;
 }
+
+struct completion_loss channel_completion_loss(const struct channel_config *c)
+{
+	const struct channel_gilbert *g = &c->gilbert;
+	double bursts = 0;
+	bool was_lost = false;
+	if (c->kind == CHANNEL_GILBERT)
+		return completion_loss_gilbert(g->to_bad, g->to_good, g->loss_good, g->loss_bad);
+	if (c->kind == CHANNEL_BERNOULLI || c->trace->lost == 0 || c->trace->received == 0)
+		return (struct completion_loss){.mean = channel_mean_loss(c)};
+	for (size_t i = 0; i < c->trace->num_runs; i++) {
+		bursts += c->trace->runs[i].lost && (c->trace->runs[i].received || !was_lost);
+		was_lost = c->trace->runs[i].lost || (was_lost && c->trace->runs[i].received == 0);
+	}
+	return completion_loss_gilbert(bursts / (double)c->trace->received, bursts / (double)c->trace->lost, 0, 1);
+}

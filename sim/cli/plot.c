@@ -1,0 +1,125 @@
+#include "sim/cli/load.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PLOT_POINTS 1024u
+
+/* Unit of the time axis. */
+static double plot_unit(uint64_t duration_ns, const char **name)
+{
+	const double s = (double)duration_ns / 1e9;
+	*name = s > 3 * 86400 ? "days" : s > 3 * 3600 ? "hours" : s > 180 ? "minutes" : "seconds";
+	return s > 3 * 86400 ? 86400 : s > 3 * 3600 ? 3600 : s > 180 ? 60 : 1;
+}
+
+static void plot_curves_data(FILE *out, const struct report *r, double unit)
+{
+	const unsigned step = REPORT_BINS / PLOT_POINTS;
+	for (size_t c = 0; c < r->num_curves; c++) {
+		const struct report_curve *curve = r->curves[c];
+		const double boxes = (double)r->groups[curve->group].boxes;
+		int64_t running = 0;
+		fprintf(out, "$curve%zu << END\n", c);
+		for (unsigned i = 0; i <= REPORT_BINS; i++) {
+			running += curve->change[i];
+			if (i % step == 0)
+				fprintf(out, "%g %g\n", (double)r->duration_ns / 1e9 / unit * i / REPORT_BINS,
+					boxes > 0 ? 100 * (double)running / boxes : 0);
+		}
+		fprintf(out, "END\n");
+	}
+}
+
+static void plot_counts_data(FILE *out, const char *name, const uint64_t *counts, size_t count)
+{
+	fprintf(out, "$%s << END\n", name);
+	for (size_t i = 0; i < count; i++)
+		fprintf(out, "%zu %llu\n", i, (unsigned long long)counts[i]);
+	fprintf(out, "END\n");
+}
+
+/* gnuplot takes a title between single quotes, in which two stand for one. */
+static void plot_quoted(FILE *out, const char *text)
+{
+	fputc('\'', out);
+	for (; *text; text++) {
+		if (*text == '\'')
+			fputc('\'', out);
+		if ((unsigned char)*text >= ' ')
+			fputc(*text, out);
+	}
+	fputc('\'', out);
+}
+
+static void plot_curves(FILE *out, const struct report *r, const char *unit)
+{
+	fprintf(out, "set title ");
+	plot_quoted(out, r->title);
+	fprintf(out, " noenhanced\nset xlabel '%s'\nset ylabel 'boxes that run it, %%'\nset yrange [0:100]\n", unit);
+	fprintf(out, "set key outside right top noenhanced\nset grid\nplot ");
+	for (size_t c = 0; c < r->num_curves; c++) {
+		char title[200];
+		snprintf(title, sizeof title, "%s %u", r->groups[r->curves[c]->group].name,
+			(unsigned)r->curves[c]->version);
+		fprintf(out, "%s$curve%zu using 1:2 with steps linewidth 2 title ", c ? ", " : "", c);
+		plot_quoted(out, title);
+	}
+	fprintf(out, "\nset key default\nset yrange [0:*]\n");
+}
+
+/* The last column with something in it, so that the axis ends there. */
+static size_t plot_last(const uint64_t *counts, size_t count)
+{
+	while (count > 1 && counts[count - 1] == 0)
+		count--;
+	return count;
+}
+
+static void plot_script(FILE *out, const struct report *r, const char *path)
+{
+	const size_t overhead = plot_last(r->overhead, REPORT_OVERHEAD_BINS + 1);
+	const size_t bursts = plot_last(r->bursts, REPORT_BURST_BINS);
+	const bool has_bursts = bursts > 1 || r->bursts[0];
+	const char *unit, *dot = strrchr(path, '.');
+	const double seconds = plot_unit(r->duration_ns, &unit);
+	plot_curves_data(out, r, seconds);
+	plot_counts_data(out, "overhead", r->overhead, overhead);
+	plot_counts_data(out, "bursts", r->bursts, bursts);
+	if (dot && strcmp(dot, ".html") == 0)
+		fprintf(out, "set terminal canvas size 900,900 standalone title 'carousel-sim'\n");
+	else
+		fprintf(out, "set terminal svg size 900,900 background rgb 'white' font 'sans,12'\n");
+	fprintf(out, "set output ");
+	plot_quoted(out, path);
+	fprintf(out, "\nset multiplot layout 2,1\n");
+	plot_curves(out, r, unit);
+	fprintf(out, "set multiplot next\nset size 0.5,0.5\nset origin 0,0\nset style fill solid 0.6\n");
+	fprintf(out, "set title 'airtime beyond what was lacking'\nset xlabel '%%'\nset ylabel 'downloads'\n");
+	fprintf(out, "plot $overhead using 1:2 with boxes notitle\n");
+	if (has_bursts) {
+		fprintf(out, "set origin 0.5,0\nset title 'loss bursts'\nset xlabel 'packets, at least'\n");
+		fprintf(out, "set ylabel 'bursts'\nset xtics ('1' 0, '4' 2, '16' 4, '64' 6, '256' 8, '1k' 10, '4k' 12, "
+			     "'16k' 14, '64k' 16, '256k' 18, '1M' 20)\n");
+		fprintf(out, "plot $bursts using 1:2 with boxes notitle\n");
+	}
+	fprintf(out, "unset multiplot\n");
+}
+
+int plot_report(const struct cli *cli, const char *path, const struct report *r)
+{
+	FILE *out;
+	int status;
+	if (strlen(path) > 1000)
+		return cli_fail(cli, "%s: too long", path);
+	out = popen("gnuplot", "w");
+	if (out == NULL)
+		return cli_fail(cli, "gnuplot cannot be started");
+	plot_script(out, r, path);
+	status = pclose(out);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return cli_fail(cli, "gnuplot failed on %s", path);
+	return CLI_OK;
+}

@@ -1,0 +1,242 @@
+#include "sim/report.h"
+
+#include "common/carousel_error.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+int report_new(struct report **out, const struct carousel_allocator *allocator, const struct scenario *scenario,
+	const char *mode)
+{
+	struct report *r = memory_alloc(allocator, 1, sizeof *r);
+	*out = NULL;
+	if (r == NULL)
+		return CAROUSEL_E_MEMORY;
+	r->allocator = allocator;
+	snprintf(r->mode, sizeof r->mode, "%s", mode);
+	r->seed = scenario->seed;
+	r->duration_ns = scenario->duration_ns;
+	r->shards = r->shards_done = 1;
+	r->title = memory_copy_string(allocator, scenario->title, strlen(scenario->title));
+	r->groups = memory_alloc(allocator, scenario->num_groups, sizeof *r->groups);
+	if (r->title == NULL || r->groups == NULL)
+		goto no_memory;
+	for (r->num_groups = 0; r->num_groups < scenario->num_groups; r->num_groups++) {
+		const char *name = scenario->groups[r->num_groups].name;
+		r->groups[r->num_groups].name = memory_copy_string(allocator, name, strlen(name));
+		if (r->groups[r->num_groups].name == NULL)
+			goto no_memory;
+	}
+	*out = r;
+	return 0;
+no_memory:
+	report_free(r);
+	return CAROUSEL_E_MEMORY;
+}
+
+void report_free(struct report *r)
+{
+	if (r == NULL)
+		return;
+	for (size_t i = 0; i < r->num_groups; i++)
+		memory_free(r->allocator, r->groups[i].name);
+	for (size_t i = 0; i < r->num_curves; i++)
+		memory_free(r->allocator, r->curves[i]);
+	memory_free(r->allocator, r->curves);
+	memory_free(r->allocator, r->groups);
+	memory_free(r->allocator, r->title);
+	memory_free(r->allocator, r);
+}
+
+/* ---- filling in --------------------------------------------------------------------------------- */
+
+static struct report_curve *report_find(const struct report *r, uint32_t group, uint32_t version)
+{
+	for (size_t i = 0; i < r->num_curves; i++)
+		if (r->curves[i]->group == group && r->curves[i]->version == version)
+			return r->curves[i];
+	return NULL;
+}
+
+static int report_curve_of(struct report *r, uint32_t group, uint32_t version, struct report_curve **out)
+{
+	void *array = r->curves;
+	int result;
+	*out = report_find(r, group, version);
+	if (*out)
+		return 0;
+	result = memory_grow(r->allocator, &array, &r->cap_curves, r->num_curves, sizeof *r->curves, REPORT_MAX_CURVES);
+	r->curves = array;
+	if (result != 0)
+		return result;
+	*out = memory_alloc(r->allocator, 1, sizeof **out);
+	if (*out == NULL)
+		return CAROUSEL_E_MEMORY;
+	(*out)->group = group;
+	(*out)->version = version;
+	r->curves[r->num_curves++] = *out;
+	return 0;
+}
+
+static unsigned report_bin(const struct report *r, uint64_t at_ns)
+{
+	const double bin = (double)at_ns / (double)r->duration_ns * REPORT_BINS;
+	return bin >= REPORT_BINS - 1 ? REPORT_BINS - 1 : (unsigned)bin;
+}
+
+int report_move(struct report *r, uint32_t group, uint32_t from, uint32_t to, uint64_t at_ns)
+{
+	const unsigned at = from == REPORT_NONE ? 0 : report_bin(r, at_ns) + 1;
+	struct report_curve *curve;
+	int result = report_curve_of(r, group, to, &curve);
+	if (result != 0)
+		return result;
+	curve->change[at]++;
+	if (from == REPORT_NONE) {
+		r->groups[group].boxes++;
+		return 0;
+	}
+	result = report_curve_of(r, group, from, &curve);
+	if (result == 0)
+		curve->change[at]--;
+	return result;
+}
+
+void report_overhead(struct report *r, double sent, double needed)
+{
+	const double percent = needed > 0 ? (sent / needed - 1) * 100 : 0;
+	r->overhead[percent >= REPORT_OVERHEAD_BINS ? REPORT_OVERHEAD_BINS : percent > 0 ? (unsigned)percent : 0]++;
+}
+
+void report_burst(struct report *r, uint64_t packets)
+{
+	unsigned bin = 0;
+	for (; packets > 1 && bin < REPORT_BURST_BINS - 1; packets /= 2)
+		bin++;
+	r->bursts[bin]++;
+}
+
+/* ---- looking in ----------------------------------------------------------------------------------- */
+
+static uint64_t report_boxes(const struct report *r, const char *group)
+{
+	uint64_t boxes = 0;
+	for (size_t i = 0; i < r->num_groups; i++)
+		if (group == NULL || strcmp(group, r->groups[i].name) == 0)
+			boxes += r->groups[i].boxes;
+	return boxes;
+}
+
+/* Changes of all the curves that are asked for, at one place. */
+static int64_t report_change(const struct report *r, const char *group, uint32_t version, unsigned at)
+{
+	int64_t change = 0;
+	for (size_t i = 0; i < r->num_curves; i++)
+		if (r->curves[i]->version == version &&
+			(group == NULL || strcmp(group, r->groups[r->curves[i]->group].name) == 0))
+			change += r->curves[i]->change[at];
+	return change;
+}
+
+double report_share_at(const struct report *r, const char *group, uint32_t version, uint64_t at_ns)
+{
+	/* Everything that happened in the bins before the moment's own, and in it at the very end. */
+	const unsigned last = at_ns >= r->duration_ns ? REPORT_BINS : report_bin(r, at_ns);
+	const uint64_t boxes = report_boxes(r, group);
+	int64_t running = 0;
+	for (unsigned i = 0; i <= last; i++)
+		running += report_change(r, group, version, i);
+	return boxes ? (double)running / (double)boxes : 0;
+}
+
+uint64_t report_time_of(const struct report *r, const char *group, uint32_t version, double share)
+{
+	const double wanted = share * (double)report_boxes(r, group);
+	int64_t running = 0;
+	for (unsigned i = 0; i <= REPORT_BINS; i++) {
+		running += report_change(r, group, version, i);
+		if (running > 0 && (double)running >= wanted)
+			return (uint64_t)((double)i / REPORT_BINS * (double)r->duration_ns);
+	}
+	return UINT64_MAX;
+}
+
+bool report_meets(const struct report *r, const struct scenario_expect *expect, double *share)
+{
+	const double there = report_share_at(r, expect->group, expect->version, expect->at_ns);
+	if (share)
+		*share = there;
+	return there >= expect->min_share && there <= expect->max_share;
+}
+
+/* ---- joining ---------------------------------------------------------------------------------------- */
+
+static bool report_is_same_run(const struct report *a, const struct report *b)
+{
+	if (strcmp(a->mode, b->mode) != 0 || strcmp(a->title, b->title) != 0 || a->seed != b->seed ||
+		a->duration_ns != b->duration_ns || a->shards != b->shards || a->num_groups != b->num_groups)
+		return false;
+	for (size_t i = 0; i < a->num_groups; i++)
+		if (strcmp(a->groups[i].name, b->groups[i].name) != 0)
+			return false;
+	return true;
+}
+
+int report_merge(struct report *r, const struct report *other)
+{
+	int result = 0;
+	if (!report_is_same_run(r, other) || r->shards_done + other->shards_done > r->shards)
+		return CAROUSEL_E_CONFLICT;
+	for (size_t i = 0; i < other->num_curves && result == 0; i++) {
+		struct report_curve *curve;
+		result = report_curve_of(r, other->curves[i]->group, other->curves[i]->version, &curve);
+		for (unsigned k = 0; k <= REPORT_BINS && result == 0; k++)
+			curve->change[k] += other->curves[i]->change[k];
+	}
+	if (result != 0)
+		return result;
+	for (size_t i = 0; i < r->num_groups; i++)
+		r->groups[i].boxes += other->groups[i].boxes;
+	for (unsigned i = 0; i <= REPORT_OVERHEAD_BINS; i++)
+		r->overhead[i] += other->overhead[i];
+	for (unsigned i = 0; i < REPORT_BURST_BINS; i++)
+		r->bursts[i] += other->bursts[i];
+	for (unsigned i = 0; i < REPORT_NUM_REASONS; i++)
+		r->reasons[i] += other->reasons[i];
+	r->downloads += other->downloads;
+	r->installs += other->installs;
+	r->fallbacks += other->fallbacks;
+	r->declined += other->declined;
+	r->kills += other->kills;
+	r->waiting += other->waiting;
+	r->packets_sent += other->packets_sent;
+	r->packets_received += other->packets_received;
+	r->packets_lost += other->packets_lost;
+	r->shards_done += other->shards_done;
+	return 0;
+}
+
+int report_csv(const struct report *r, unsigned rows, int (*write)(void *, const char *, size_t), void *user)
+{
+	static const char head[] = "time_s,group,version,boxes,share\n";
+	const unsigned step = rows && rows < REPORT_BINS ? REPORT_BINS / rows : 1;
+	int result = write(user, head, sizeof head - 1);
+	for (size_t c = 0; c < r->num_curves && result == 0; c++) {
+		const struct report_curve *curve = r->curves[c];
+		const struct report_group *group = &r->groups[curve->group];
+		int64_t running = 0;
+		for (unsigned i = 0; i <= REPORT_BINS && result == 0; i++) {
+			char line[256];
+			int len;
+			running += curve->change[i];
+			if (i % step && i != REPORT_BINS)
+				continue;
+			len = snprintf(line, sizeof line, "%.3f,%s,%u,%lld,%.6f\n",
+				(double)r->duration_ns / 1e9 * i / REPORT_BINS, group->name, (unsigned)curve->version,
+				(long long)running, group->boxes ? (double)running / (double)group->boxes : 0);
+			result = write(user, line, (size_t)len);
+		}
+	}
+	return result;
+}
