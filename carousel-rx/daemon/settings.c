@@ -5,8 +5,11 @@
 #include "policy-map/policy_map.h"
 
 #include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SETTINGS_MAX_ROOT_BYTES (256u * 1024u)
 #define SETTINGS_MIB            (1024u * 1024u)
@@ -16,19 +19,31 @@ static const char *const settings_offers[] = {"ask", "install", "monthly", "igno
 static const char *const settings_adapters[] = {"directory", "exec", "u-boot", "grub", NULL};
 static const char *const settings_levels[] = {"error", "warning", "notice", "info", "debug", NULL};
 
+/* Files of /sys and /proc have no size to go by. */
+static int settings_read_word(const char *path, char text[256])
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd >= 0 ? read(fd, text, 255) : -1;
+	int result = len < 0 ? file_error(errno) : 0;
+	if (fd >= 0)
+		close(fd);
+	text[len < 0 ? 0 : len] = 0;
+	return result;
+}
+
 /* "box-id" itself, or the first word of the file that "box-id-file" names (a serial number, a MAC address). */
 static void settings_box_id(struct settings *s, struct config_section *section)
 {
 	const char *id = config_string(section, "box-id", NULL), *path = config_string(section, "box-id-file", NULL);
-	size_t len = 0, size;
-	char *text = NULL;
+	char text[256];
+	size_t len = 0;
 	int result;
 	if ((id == NULL) == (path == NULL)) {
 		config_fail(section, "box-id", CAROUSEL_E_ARGUMENT, "one of box-id and box-id-file must be given");
 		return;
 	}
 	if (path) {
-		result = file_read(path, 4096, NULL, &text, &size);
+		result = settings_read_word(path, text);
 		if (result) {
 			config_fail(section, "box-id-file", result, "%s: %s", path, carousel_strerror(result));
 			return;
@@ -44,7 +59,6 @@ static void settings_box_id(struct settings *s, struct config_section *section)
 	if (len >= sizeof(s->box_id) || !policy_is_box_id(s->box_id))
 		config_fail(section, path ? "box-id-file" : "box-id", CAROUSEL_E_SYNTAX,
 			"a box id is 1 to 64 of 0-9, a-z, '.', '_', ':', '-'");
-	memory_free(NULL, text);
 }
 
 static void settings_receiver(struct settings *s)

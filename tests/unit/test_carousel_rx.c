@@ -1,109 +1,18 @@
 /* The receiver as a whole, in virtual time: from the first packet to the boot loader, and every way off that path. */
 #include "carousel_rx.h"
 
-#include "tests/lib/fake_box.h"
+#include "tests/lib/rx_lab.h"
 #include "tests/lib/test.h"
-
-#include <jansson.h>
-#include <stdio.h>
 
 /* covers: carousel-rx/agent.c carousel-rx/agent_boot.c carousel-rx/agent_request.c carousel-rx/agent_slot.c
  * covers: carousel-rx/desk.c carousel-rx/report.c */
 
-#define CLASS      "box2-fpu-4mb"
-#define SLOT_BYTES (1u << 20)
-#define SECOND_NS  1000000000u
-
-struct lab {
-	struct fake_tx tx;
-	struct fake_image image[3]; /* versions 105, 100, 106 */
-	char map[4096];
-};
-
-static int lab_setup(void **state)
-{
-	struct lab *lab = calloc(1, sizeof(*lab));
-	static const uint32_t versions[] = {105, 100, 106};
-	assert_non_null(lab);
-	fake_tx_init(&lab->tx, 4001, 10);
-	for (unsigned i = 0; i < 3; i++)
-		fake_image_init(&lab->image[i], &lab->tx, CLASS, versions[i], 400000 + 5000 * i, 77 + i);
-	*state = lab;
-	return 0;
-}
-
-static int lab_teardown(void **state)
-{
-	struct lab *lab = *state;
-	for (unsigned i = 0; i < 3; i++)
-		fake_image_deinit(&lab->image[i]);
-	fake_tx_deinit(&lab->tx);
-	free(lab);
-	return 0;
-}
-
-/* A map of the four numbers, naming all three images. */
-static void lab_put_map(struct lab *lab, uint64_t serial, const char *lines)
-{
-	char line[512];
-	int len = snprintf(lab->map, sizeof(lab->map),
-		"carousel-map 1\nepoch 1\nserial %llu\nissued 2026-11-21T10:00:00Z\nexpires 2027-02-21T00:00:00Z\n"
-		"session main 232.1.1.95:4001 tsi=4001\n%s",
-		(unsigned long long)serial, lines);
-	for (unsigned i = 0; i < 3; i++) {
-		fake_image_line(&lab->image[i], line, sizeof(line));
-		len += snprintf(lab->map + len, sizeof(lab->map) - (size_t)len, "%s", line);
-	}
-	fake_tx_put_map(&lab->tx, lab->map);
-}
-
-static void lab_put_manifests(struct lab *lab)
-{
-	char *all = malloc(strlen(lab->image[0].manifest_text) * 4);
-	all[0] = 0;
-	for (unsigned i = 0; i < 3; i++) {
-		strcat(all, lab->image[i].manifest_text);
-		strcat(all, "\n");
-	}
-	fake_tx_put(&lab->tx, "manifest", CLASS, all, strlen(all));
-	free(all);
-}
-
-#define ROW "map " CLASS " production 75 100 105 120\n"
-
-static void lab_open(struct lab *lab, struct fake_box *box, uint32_t version, const char *lines)
-{
-	lab_put_map(lab, 10, lines);
-	lab_put_manifests(lab);
-	for (unsigned i = 0; i < 3; i++)
-		fake_tx_put_image(&lab->tx, &lab->image[i]);
-	fake_box_init(box, lab->tx.root_text, CLASS, version, SLOT_BYTES);
-}
-
-static json_t *status_of(const struct fake_box *box)
-{
-	char *text = carousel_rx_status_json(box->rx, box->now_ns);
-	json_t *status = json_loads(text, 0, NULL);
-	assert_non_null(status);
-	carousel_rx_string_free(box->rx, text);
-	return status;
-}
-
-static long long status_number(const struct fake_box *box, const char *group, const char *key)
-{
-	json_t *status = status_of(box);
-	long long value = json_integer_value(json_object_get(json_object_get(status, group), key));
-	json_decref(status);
-	return value;
-}
-
 /* ---- the main way -------------------------------------------------------------------------------- */
 
-static void check_mandatory(struct lab *lab, double loss, uint32_t version, uint8_t scheme)
+static void check_mandatory(struct lab *lab, double loss, uint32_t version)
 {
 	struct fake_box box;
-	(void)scheme;
-	lab_open(lab, &box, version, ROW);
+	lab_open(lab, &box, version, LAB_ROW);
 	box.loss = loss;
 	assert_int_equal(fake_box_start(&box), 0);
 	fake_box_until(&box, &lab->tx, CAROUSEL_RX_PENDING_REBOOT, 12);
@@ -124,17 +33,22 @@ static void check_mandatory(struct lab *lab, double loss, uint32_t version, uint
 
 static void test_mandatory(void **state)
 {
-	check_mandatory(*state, 0, 42, 0);
+	check_mandatory(*state, 0, 42);
 }
 
 static void test_mandatory_with_loss(void **state)
 {
-	check_mandatory(*state, 0.2, 74, 0);
+	check_mandatory(*state, 0.2, 74);
 }
 
 static void test_recall(void **state)
 {
-	check_mandatory(*state, 0.01, 121, 0);
+	check_mandatory(*state, 0.01, 121);
+}
+
+static void test_many_blocks_of_raptorq(void **state)
+{
+	check_mandatory(*state, 0.1, 42);
 }
 
 static void test_up_to_date(void **state)
@@ -142,10 +56,10 @@ static void test_up_to_date(void **state)
 	struct lab *lab = *state;
 	struct fake_box box;
 	static const uint32_t versions[] = {100, 104, 105, 106, 120};
-	lab_open(lab, &box, 105, ROW);
+	lab_open(lab, &box, 105, LAB_ROW);
 	fake_box_deinit(&box);
 	for (unsigned i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
-		fake_box_init(&box, lab->tx.root_text, CLASS, versions[i], SLOT_BYTES);
+		fake_box_init(&box, lab->tx.root_text, LAB_CLASS, versions[i], LAB_SLOT_BYTES);
 		assert_int_equal(fake_box_start(&box), 0);
 		fake_box_until(&box, &lab->tx, CAROUSEL_RX_UP_TO_DATE, 3);
 		assert_int_equal(box.boot.calls, 0);
@@ -158,7 +72,7 @@ static void test_offer(void **state)
 {
 	struct lab *lab = *state;
 	struct fake_box box;
-	lab_open(lab, &box, 82, ROW);
+	lab_open(lab, &box, 82, LAB_ROW);
 	assert_int_equal(fake_box_start(&box), 0);
 	assert_int_equal(carousel_rx_request(box.rx, CAROUSEL_RX_ACCEPT, 0, box.now_ns), CAROUSEL_E_NOT_FOUND);
 	fake_box_until(&box, &lab->tx, CAROUSEL_RX_OFFERED, 3);
@@ -176,7 +90,7 @@ static void test_decline(void **state)
 {
 	struct lab *lab = *state;
 	struct fake_box box;
-	lab_open(lab, &box, 82, ROW);
+	lab_open(lab, &box, 82, LAB_ROW);
 	assert_int_equal(fake_box_start(&box), 0);
 	fake_box_until(&box, &lab->tx, CAROUSEL_RX_OFFERED, 3);
 	assert_int_equal(carousel_rx_request(box.rx, CAROUSEL_RX_DECLINE, 0, box.now_ns), 0);
@@ -185,11 +99,11 @@ static void test_decline(void **state)
 	fake_box_power_cut(&box, 1);
 	fake_box_until(&box, &lab->tx, CAROUSEL_RX_UP_TO_DATE, 2);
 	/* Until current changes. */
-	lab_put_map(lab, 11, "map " CLASS " production 75 100 106 120\n");
+	lab_put_map(lab, 11, "map " LAB_CLASS " production 75 100 106 120\n");
 	fake_box_until(&box, &lab->tx, CAROUSEL_RX_OFFERED, 4);
 	assert_int_equal(carousel_rx_request(box.rx, CAROUSEL_RX_DECLINE, 0, box.now_ns), 0);
 	/* Or until it becomes mandatory. */
-	lab_put_map(lab, 12, "map " CLASS " production 90 100 106 120\n");
+	lab_put_map(lab, 12, "map " LAB_CLASS " production 90 100 106 120\n");
 	fake_box_until(&box, &lab->tx, CAROUSEL_RX_PENDING_REBOOT, 4);
 	assert_true(fake_box_holds(&box, &lab->image[2]));
 	assert_int_equal(carousel_rx_request(box.rx, CAROUSEL_RX_DECLINE, 0, box.now_ns), CAROUSEL_E_REFUSED);
@@ -200,7 +114,7 @@ static void test_declined_then_wanted(void **state)
 {
 	struct lab *lab = *state;
 	struct fake_box box;
-	lab_open(lab, &box, 82, ROW);
+	lab_open(lab, &box, 82, LAB_ROW);
 	assert_int_equal(fake_box_start(&box), 0);
 	fake_box_until(&box, &lab->tx, CAROUSEL_RX_OFFERED, 3);
 	assert_int_equal(carousel_rx_request(box.rx, CAROUSEL_RX_DECLINE, 0, box.now_ns), 0);
@@ -213,14 +127,14 @@ static void test_install_now(void **state)
 {
 	struct lab *lab = *state;
 	struct fake_box box;
-	lab_open(lab, &box, 102, ROW);
+	lab_open(lab, &box, 102, LAB_ROW);
 	assert_int_equal(fake_box_start(&box), 0);
 	assert_int_equal(carousel_rx_request(box.rx, CAROUSEL_RX_INSTALL_NOW, 0, box.now_ns), CAROUSEL_E_NOT_FOUND);
 	fake_box_until(&box, &lab->tx, CAROUSEL_RX_UP_TO_DATE, 3);
 	assert_int_equal(carousel_rx_request(box.rx, CAROUSEL_RX_INSTALL_NOW, 0, box.now_ns), 0);
 	fake_box_until(&box, &lab->tx, CAROUSEL_RX_PENDING_REBOOT, 4);
 	fake_box_deinit(&box);
-	fake_box_init(&box, lab->tx.root_text, CLASS, 112, SLOT_BYTES);
+	fake_box_init(&box, lab->tx.root_text, LAB_CLASS, 112, LAB_SLOT_BYTES);
 	assert_int_equal(fake_box_start(&box), 0);
 	fake_box_until(&box, &lab->tx, CAROUSEL_RX_UP_TO_DATE, 3);
 	assert_int_equal(carousel_rx_request(box.rx, CAROUSEL_RX_INSTALL_NOW, 0, box.now_ns), CAROUSEL_E_REFUSED);
@@ -231,16 +145,16 @@ static void test_defer(void **state)
 {
 	struct lab *lab = *state;
 	struct fake_box box;
-	lab_open(lab, &box, 82, ROW);
+	lab_open(lab, &box, 82, LAB_ROW);
 	assert_int_equal(fake_box_start(&box), 0);
 	fake_box_until(&box, &lab->tx, CAROUSEL_RX_OFFERED, 3);
 	assert_int_equal(carousel_rx_request(box.rx, CAROUSEL_RX_DEFER, 0, box.now_ns), CAROUSEL_E_ARGUMENT);
 	assert_int_equal(carousel_rx_request(box.rx, CAROUSEL_RX_DEFER, 31 * 86400, box.now_ns), CAROUSEL_E_ARGUMENT);
 	assert_int_equal(carousel_rx_request(box.rx, CAROUSEL_RX_DEFER, 600, box.now_ns), 0);
 	assert_int_equal(carousel_rx_state(box.rx), CAROUSEL_RX_SCHEDULED);
-	fake_box_wait(&box, 590ull * SECOND_NS);
+	fake_box_wait(&box, 590ull * LAB_SECOND_NS);
 	assert_int_equal(carousel_rx_state(box.rx), CAROUSEL_RX_SCHEDULED);
-	fake_box_wait(&box, 20ull * SECOND_NS);
+	fake_box_wait(&box, 20ull * LAB_SECOND_NS);
 	assert_int_equal(carousel_rx_state(box.rx), CAROUSEL_RX_OFFERED);
 	assert_int_equal(box.offers, 2);
 	/* In gate time too, through a restart. */
@@ -257,7 +171,7 @@ static void test_inhibit(void **state)
 {
 	struct lab *lab = *state;
 	struct fake_box box;
-	lab_open(lab, &box, 42, ROW);
+	lab_open(lab, &box, 42, LAB_ROW);
 	box.config.mandatory_wait_s = 1000;
 	assert_int_equal(fake_box_start(&box), 0);
 	assert_int_equal(carousel_rx_request(box.rx, CAROUSEL_RX_UNINHIBIT, 0, box.now_ns), CAROUSEL_E_NOT_FOUND);
@@ -269,12 +183,12 @@ static void test_inhibit(void **state)
 	assert_int_equal(carousel_rx_state(box.rx), CAROUSEL_RX_PENDING_REBOOT);
 	fake_box_deinit(&box);
 	/* What is mandatory waits no longer than the cap. */
-	fake_box_init(&box, lab->tx.root_text, CLASS, 42, SLOT_BYTES);
+	fake_box_init(&box, lab->tx.root_text, LAB_CLASS, 42, LAB_SLOT_BYTES);
 	box.config.mandatory_wait_s = 1000;
 	assert_int_equal(fake_box_start(&box), 0);
 	assert_int_equal(carousel_rx_request(box.rx, CAROUSEL_RX_INHIBIT, 0, box.now_ns), 0);
 	fake_box_until(&box, &lab->tx, CAROUSEL_RX_SCHEDULED, 3);
-	fake_box_wait(&box, 1001ull * SECOND_NS);
+	fake_box_wait(&box, 1001ull * LAB_SECOND_NS);
 	assert_int_equal(carousel_rx_state(box.rx), CAROUSEL_RX_PENDING_REBOOT);
 	fake_box_deinit(&box);
 }
@@ -283,14 +197,12 @@ static void test_pause(void **state)
 {
 	struct lab *lab = *state;
 	struct fake_box box;
-	lab_open(lab, &box, 42, ROW);
+	lab_open(lab, &box, 42, LAB_ROW);
 	assert_int_equal(fake_box_start(&box), 0);
 	assert_int_equal(carousel_rx_request(box.rx, CAROUSEL_RX_PAUSE, 0, box.now_ns), 0);
 	fake_box_until(&box, &lab->tx, CAROUSEL_RX_RECEIVING, 3);
-	lab->tx.send = fake_box_hear;
-	lab->tx.user = &box;
-	fake_tx_pass(&lab->tx);
-	assert_int_equal(status_number(&box, "image", "symbols_have"), 0);
+	lab_pass(lab, &box);
+	assert_int_equal(lab_status(&box, "image", "symbols_have"), 0);
 	assert_int_equal(carousel_rx_request(box.rx, CAROUSEL_RX_RESUME, 0, box.now_ns), 0);
 	fake_box_until(&box, &lab->tx, CAROUSEL_RX_PENDING_REBOOT, 3);
 	fake_box_deinit(&box);
@@ -300,6 +212,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_mandatory, lab_setup, lab_teardown),
 	cmocka_unit_test_setup_teardown(test_mandatory_with_loss, lab_setup, lab_teardown),
 	cmocka_unit_test_setup_teardown(test_recall, lab_setup, lab_teardown),
+	cmocka_unit_test_setup_teardown(test_many_blocks_of_raptorq, lab_setup_raptorq, lab_teardown),
 	cmocka_unit_test_setup_teardown(test_up_to_date, lab_setup, lab_teardown),
 	cmocka_unit_test_setup_teardown(test_offer, lab_setup, lab_teardown),
 	cmocka_unit_test_setup_teardown(test_decline, lab_setup, lab_teardown),
