@@ -1,5 +1,6 @@
 #include "carousel-rx/store/decode.h"
 
+#include "carousel-rx/store/index_check.h"
 #include "carousel-rx/store/symbol_check.h"
 #include "common/bytes.h"
 #include "fec/fec.h"
@@ -32,7 +33,7 @@ int decode_plan_memory(const struct geometry *g, size_t budget, bool identities_
 	if (!fec_scheme_is_available(block.encoding_id, block.instance_id))
 		return CAROUSEL_E_UNSUPPORTED;
 	m->symbols_bytes = decode_align(held_cap(g) * sizeof(struct held_symbol));
-	m->groups_bytes = decode_align(2 * groups * sizeof(uint32_t));
+	m->groups_bytes = decode_align(4 * groups * sizeof(uint32_t));
 	m->buf_bytes = identities_only ? 64 : HELD_BUF_BYTES;
 	m->strip = identities_only ? 1 : g->symbol_size;
 	for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
@@ -55,6 +56,8 @@ void decode_init(struct decode *d, const struct decode_memory *m, uint8_t *mem, 
 	d->held.symbol = (struct held_symbol *)(void *)mem;
 	d->held.rank = (uint32_t *)(void *)(mem + m->symbols_bytes);
 	d->held.bad_own = d->held.rank + map->group_stride;
+	d->held.bad_sum = d->held.bad_own + map->group_stride;
+	d->held.good_own = d->held.bad_sum + map->group_stride;
 	d->held.buf = mem + m->symbols_bytes + m->groups_bytes;
 	d->held.buf_bytes = m->buf_bytes;
 	d->payload = d->held.buf + m->buf_bytes;
@@ -278,6 +281,17 @@ static int decode_one(struct decode *d, struct decode_block *b)
 	b->num_missing = d->held.num_missing;
 	if (d->held.identities_only)
 		return 0;
+	if (d->has_index) {
+		result = index_check_block(&d->held, target.scratch);
+		if (result)
+			return result;
+		if (d->held.num_bad) {
+			b->outcome = DECODE_DAMAGED;
+			return held_drop(&d->held);
+		}
+		b->is_verified = true;
+		decode_describe(d, b);
+	}
 	result = decode_check_scratch(&d->held, b->sbn, target.scratch, b->num_missing, &b->copy_crc,
 		d->payload + b->payload + JOURNAL_BLOCK_BYTES);
 	d->scratch_used += (uint64_t)b->num_missing * d->held.io->geometry->symbol_size;
@@ -362,6 +376,7 @@ int decode_run(struct decode *d)
 
 void decode_finish(struct decode *d, struct place_map *m)
 {
+	d->has_damage = false;
 	for (uint32_t i = 0; i < d->num_blocks; i++) {
 		const struct decode_block *b = &d->block[i];
 		switch (b->outcome) {
@@ -373,6 +388,7 @@ void decode_finish(struct decode *d, struct place_map *m)
 			m->block[b->sbn].want = m->block[b->sbn].held + 1;
 			break;
 		case DECODE_DAMAGED:
+			d->has_damage = true;
 			held_forget(&d->held, m);
 			break;
 		case DECODE_SKIPPED:

@@ -39,6 +39,8 @@ struct decode {
 	uint8_t *payload; /* JOURNAL_MAX_PAYLOAD: of the BLOCK record */
 	size_t payload_len;
 	uint64_t scratch_used, scratch_most;
+	bool has_index;  /* RX_INDEX is there and right: decoded blocks meet it */
+	bool has_damage; /* the last batch dropped something */
 	uint32_t num_blocks;
 	struct decode_block block[DECODE_BATCH];
 };

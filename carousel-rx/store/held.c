@@ -189,6 +189,7 @@ static int held_check_group(struct held *h, uint32_t group)
 		place = end;
 	}
 	h->bad_own[group] = sum == g->sum ? 0 : g->own;
+	h->bad_sum[group] = g->sum;
 	return 0;
 }
 
@@ -246,32 +247,49 @@ int held_load(struct held *h, uint32_t sbn)
 
 /* ---- dropping ----------------------------------------------------------------------------------- */
 
-static int held_append(struct held *h, enum journal_type type, uint32_t a, uint32_t b, uint32_t c, uint32_t d)
+struct held_batch {
+	enum journal_type type;
+	size_t len;
+};
+
+static int held_flush(struct held *h, struct held_batch *b)
 {
-	uint8_t entry[JOURNAL_ENTRY_BYTES];
-	bytes_put_le32(entry, a);
-	bytes_put_le32(entry + 4, b);
-	bytes_put_le32(entry + 8, c);
-	bytes_put_le32(entry + 12, d);
-	return journal_append(h->journal, h->io, type, entry, sizeof(entry));
+	int result = b->len ? journal_append(h->journal, h->io, b->type, h->buf, b->len) : 0;
+	b->len = 0;
+	return result;
+}
+
+static int held_entry(struct held *h, struct held_batch *batch, enum journal_type type, const uint32_t field[4])
+{
+	int result = 0;
+	if (batch->type != type || batch->len + JOURNAL_ENTRY_BYTES > JOURNAL_MAX_PAYLOAD)
+		result = held_flush(h, batch);
+	batch->type = type;
+	for (int i = 0; i < 4; i++)
+		bytes_put_le32(h->buf + batch->len + 4 * i, field[i]);
+	batch->len += JOURNAL_ENTRY_BYTES;
+	return result;
 }
 
 int held_drop(struct held *h)
 {
+	struct held_batch batch = {JOURNAL_DROP_OWN, 0};
 	int result = 0;
-	for (uint32_t i = 0; result == 0 && i < map_num_groups(h->map, h->sbn); i++)
+	for (uint32_t i = 0; result == 0 && i < map_num_groups(h->map, h->sbn); i++) {
+		const uint32_t field[] = {h->sbn, i, h->bad_own[i], h->bad_sum[i]};
 		if (h->bad_own[i])
-			result = held_append(h, JOURNAL_DROP_OWN, h->sbn, i, h->bad_own[i],
-				h->map->group[h->sbn * h->map->group_stride + i].sum);
+			result = held_entry(h, &batch, JOURNAL_DROP_OWN, field);
+	}
 	for (uint32_t i = 0; result == 0 && i < h->count; i++) {
 		const struct held_symbol *s = &h->symbol[i];
-		if (!s->is_bad)
-			continue;
-		if (s->is_spill)
-			result = held_append(h, JOURNAL_DROP_SPILL, s->place, h->sbn, s->esi, s->crc);
-		else
-			result = held_append(h, JOURNAL_DROP_FOREIGN, h->sbn, s->place, s->esi, s->crc);
+		const uint32_t spill[] = {s->place, h->sbn, s->esi, s->crc},
+			       foreign[] = {h->sbn, s->place, s->esi, s->crc};
+		if (s->is_bad)
+			result = held_entry(h, &batch, s->is_spill ? JOURNAL_DROP_SPILL : JOURNAL_DROP_FOREIGN,
+				s->is_spill ? spill : foreign);
 	}
+	if (result == 0)
+		result = held_flush(h, &batch);
 	/* Before a mark could vouch for what they take back. */
 	return result ? result : place_io_sync(h->io, RX_JOURNAL);
 }
@@ -280,7 +298,7 @@ void held_forget(const struct held *h, struct place_map *m)
 {
 	for (uint32_t i = 0; i < map_num_groups(m, h->sbn); i++)
 		if (h->bad_own[i])
-			map_replay_drop_own(m, h->sbn, i, h->bad_own[i], m->group[h->sbn * m->group_stride + i].sum);
+			map_replay_drop_own(m, h->sbn, i, h->bad_own[i], h->bad_sum[i]);
 	for (uint32_t i = 0; i < h->count; i++) {
 		const struct held_symbol *s = &h->symbol[i];
 		if (s->is_bad && s->is_spill)

@@ -19,10 +19,11 @@ struct held {
 	struct journal *journal;
 	const struct place_map *map;
 	uint32_t sbn, cap, count;
-	struct held_symbol *symbol; /* cap of them; sorted by ESI once held_load returned */
-	uint32_t *rank;             /* a group: places of earlier groups that are not own */
-	uint32_t *bad_own;          /* a group: own places to be dropped */
-	uint8_t *buf;               /* HELD_BUF_BYTES */
+	struct held_symbol *symbol;  /* cap of them; sorted by ESI once held_load returned */
+	uint32_t *rank;              /* a group: places of earlier groups that are not own */
+	uint32_t *bad_own, *bad_sum; /* a group: own places to be dropped, and the XOR of their checks */
+	uint32_t *good_own;          /* a group: places that the index found right */
+	uint8_t *buf;                /* HELD_BUF_BYTES */
 	size_t buf_bytes;
 	uint8_t *scan_buf;    /* JOURNAL_SCAN_BYTES; may be memory that decoding uses afterwards */
 	bool identities_only; /* nothing is read back */

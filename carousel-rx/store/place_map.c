@@ -113,6 +113,11 @@ bool map_is_own(const struct place_map *m, uint32_t sbn, uint32_t place)
 	return (map_group(m, sbn, place)->own & map_bit(place)) != 0;
 }
 
+bool map_is_taken(const struct place_map *m, uint32_t sbn, uint32_t place)
+{
+	return (map_group(m, sbn, place)->taken & map_bit(place)) != 0;
+}
+
 static bool map_is_source(const struct place_map *m, uint32_t sbn, uint32_t esi)
 {
 	return esi < m->block[sbn].source;
@@ -248,10 +253,16 @@ int map_reserve(struct place_map *m, uint32_t sbn, uint32_t esi, struct map_spot
 	return 0;
 }
 
+/* Enough to try the decoder, all of it on storage; or done, and to be looked at again. */
+static bool map_is_ready(const struct map_block *b)
+{
+	return b->is_done ? b->is_suspect : b->stored >= b->want && b->stored == b->held;
+}
+
 void map_queue_ready(struct place_map *m, uint32_t sbn)
 {
 	struct map_block *b = &m->block[sbn];
-	if (b->is_done || b->is_ready || b->is_frozen || b->stored < b->want || b->stored < b->held)
+	if (b->is_ready || b->is_frozen || !map_is_ready(b))
 		return;
 	b->is_ready = true;
 	b->next_ready = MAP_NONE;
@@ -262,21 +273,29 @@ void map_queue_ready(struct place_map *m, uint32_t sbn)
 	m->ready_last = sbn;
 }
 
+bool map_has_ready(struct place_map *m)
+{
+	/* A block may have lost symbols, or been done, since it was queued. */
+	while (m->ready_first != MAP_NONE && !map_is_ready(&m->block[m->ready_first])) {
+		m->block[m->ready_first].is_ready = false;
+		m->ready_first = m->block[m->ready_first].next_ready;
+	}
+	return m->ready_first != MAP_NONE;
+}
+
 uint32_t map_pop_ready(struct place_map *m)
 {
-	while (m->ready_first != MAP_NONE) {
-		uint32_t sbn = m->ready_first;
-		struct map_block *b = &m->block[sbn];
-		m->ready_first = b->next_ready;
-		b->is_ready = false;
-		/* It may have lost symbols since it was queued. */
-		if (b->is_done || b->stored < b->want || b->stored < b->held)
-			continue;
-		b->is_frozen = true;
-		foreign_list_pin(&m->foreign, sbn, true);
-		return sbn;
-	}
-	return MAP_NONE;
+	struct map_block *b;
+	uint32_t sbn;
+	if (!map_has_ready(m))
+		return MAP_NONE;
+	sbn = m->ready_first;
+	b = &m->block[sbn];
+	m->ready_first = b->next_ready;
+	b->is_ready = b->is_suspect = false;
+	b->is_frozen = true;
+	foreign_list_pin(&m->foreign, sbn, true);
+	return sbn;
 }
 
 void map_thaw(struct place_map *m, uint32_t sbn)
@@ -379,8 +398,12 @@ int map_replay_drop_own(struct place_map *m, uint32_t sbn, uint32_t group, uint3
 	if (sbn >= m->geometry->blocks || group >= m->group_stride)
 		return CAROUSEL_E_MALFORMED;
 	g = &m->group[sbn * m->group_stride + group];
-	if (m->block[sbn].is_done || mask & ~g->own)
+	if (mask & ~g->own)
 		return CAROUSEL_E_MALFORMED;
+	if (mask && m->block[sbn].is_done) {
+		m->block[sbn].is_done = m->block[sbn].is_verified = false;
+		m->blocks_done--;
+	}
 	g->taken &= ~mask;
 	g->own &= ~mask;
 	g->sum ^= sum;
@@ -463,4 +486,12 @@ void map_set_block(struct place_map *m, uint32_t sbn, bool is_verified, const ui
 		b->is_verified = is_verified;
 		m->blocks_done++;
 	}
+}
+
+void map_suspect(struct place_map *m, uint32_t sbn)
+{
+	if (!m->block[sbn].is_done)
+		return;
+	m->block[sbn].is_suspect = true;
+	map_queue_ready(m, sbn);
 }

@@ -36,6 +36,7 @@ struct map_block {
 	uint32_t num_spilled; /* in the spill, staged ones included */
 	uint32_t next_ready;  /* queue of blocks to be decoded */
 	bool is_done, is_verified /* by the index */, is_frozen, is_ready;
+	bool is_suspect; /* done, and to be checked again */
 };
 
 struct map_spill {
@@ -99,7 +100,11 @@ void map_set_block(struct place_map *, uint32_t sbn, bool is_verified, const uin
 /* Forgets everything of a block. */
 void map_clear_block(struct place_map *, uint32_t sbn);
 
+/* A block that is done is to be read back and checked again: queues it. */
+void map_suspect(struct place_map *, uint32_t sbn);
+
 /* Freezing and the queue. */
+bool map_has_ready(struct place_map *);
 uint32_t map_pop_ready(struct place_map *); /* MAP_NONE: none. The block is frozen. */
 /* Thaws; queues it anew when it still, or already, has enough. */
 void map_thaw(struct place_map *, uint32_t sbn);
@@ -110,6 +115,7 @@ uint32_t map_num_groups(const struct place_map *, uint32_t sbn);
 /* The bits of a group that are places (not padding). */
 uint32_t map_group_mask(const struct place_map *, uint32_t sbn, uint32_t group);
 bool map_is_own(const struct place_map *, uint32_t sbn, uint32_t place);
+bool map_is_taken(const struct place_map *, uint32_t sbn, uint32_t place);
 bool map_holds(const struct place_map *, uint32_t sbn, uint32_t esi);
 /* Own symbols of a block. */
 uint32_t map_count_own(const struct place_map *, uint32_t sbn);

@@ -60,24 +60,22 @@ void staging_deinit(struct staging *s)
 	memset(s, 0, sizeof(*s));
 }
 
-bool staging_has_room(const struct staging *s)
+uint32_t staging_room(const struct staging *s)
 {
-	return s->buffer[s->filling].used < s->cap;
+	return s->cap - s->buffer[s->filling].used;
 }
 
-void staging_push(struct staging *s, uint32_t sbn, uint32_t esi, const struct map_spot *spot, const uint8_t *symbol,
-	size_t len, uint64_t now_ns)
+struct staged *staging_push(struct staging *s, uint32_t sbn, uint32_t esi, const struct map_spot *spot,
+	const uint8_t *symbol, size_t len, uint64_t now_ns)
 {
 	struct staging_buffer *b = &s->buffer[s->filling];
 	uint8_t *data = b->data + b->used * s->symbol_size;
 	if (b->used == 0)
 		b->since_ns = now_ns;
 	b->entry[b->used] = (struct staged){.sbn = sbn, .esi = esi, .spot = *spot, .index = b->used};
-	b->used++;
-	if (symbol == NULL)
-		return;
 	memcpy(data, symbol, len);
 	memset(data + len, 0, s->symbol_size - len);
+	return &b->entry[b->used++];
 }
 
 struct staging_buffer *staging_swap(struct staging *s)
@@ -142,7 +140,8 @@ static int staging_write_run(
 	uint32_t end = first + 1;
 	bool is_contiguous = true;
 	while (end < b->used && b->entry[end].offset == head->offset + (end - first) * s->symbol_size &&
-		(b->entry[end].spot.kind == MAP_SPILL) == (file == RX_SPILL) && staged_is_plain(io, &b->entry[end])) {
+		!b->entry[end].is_present && (b->entry[end].spot.kind == MAP_SPILL) == (file == RX_SPILL) &&
+		staged_is_plain(io, &b->entry[end])) {
 		bool follows = b->entry[end].index == head->index + (end - first);
 		/* Scattered bytes are gathered as far as the bounce buffer goes. */
 		if (!(is_contiguous && follows) && end - first >= most)
@@ -203,7 +202,9 @@ int staging_write(struct staging *s, struct staging_buffer *b, struct place_io *
 	}
 	staged_sort(b, staged_order_offset);
 	for (uint32_t i = 0; result == 0 && i < b->used;) {
-		if (staged_is_plain(io, &b->entry[i])) {
+		if (b->entry[i].is_present)
+			i++;
+		else if (staged_is_plain(io, &b->entry[i])) {
 			result = staging_write_run(s, b, io, i, &i);
 		} else {
 			result = staging_write_odd(s, b, io, &b->entry[i]);

@@ -12,7 +12,8 @@ struct staged {
 	uint32_t sbn, esi;
 	struct map_spot spot;
 	uint32_t crc;
-	uint32_t index; /* of its bytes in the buffer */
+	uint32_t index;  /* of its bytes in the buffer */
+	bool is_present; /* the slot holds it already: it is only journaled */
 };
 
 struct staging_buffer {
@@ -39,10 +40,11 @@ size_t staging_bytes(size_t symbol_size, size_t buffer_bytes);
 int staging_init(struct staging *, const struct carousel_allocator *, size_t symbol_size, size_t buffer_bytes);
 void staging_deinit(struct staging *);
 
-bool staging_has_room(const struct staging *);
-/* There is room. symbol: len bytes, zeros follow up to symbol_size; NULL: nothing is copied. */
-void staging_push(struct staging *, uint32_t sbn, uint32_t esi, const struct map_spot *, const uint8_t *symbol,
-	size_t len, uint64_t now_ns);
+/* Symbols that fit. */
+uint32_t staging_room(const struct staging *);
+/* There is room. symbol: len bytes, zeros follow up to symbol_size. Returns the entry, until the next swap. */
+struct staged *staging_push(struct staging *, uint32_t sbn, uint32_t esi, const struct map_spot *,
+	const uint8_t *symbol, size_t len, uint64_t now_ns);
 /* The full buffer is handed to the write job; the receiver goes on in the other, which is empty. */
 struct staging_buffer *staging_swap(struct staging *);
 

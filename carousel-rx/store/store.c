@@ -52,6 +52,8 @@ int store_end(struct store *s)
 	store_tables_deinit(s);
 	s->phase = STORE_IDLE;
 	s->error = 0;
+	s->is_suspect = s->wants_index = false;
+	memset(&s->look, 0, sizeof(s->look));
 	s->is_probe = s->is_dirty = s->wants_flush = s->wants_verify = s->wants_start_over = false;
 	return 0;
 }
@@ -124,7 +126,10 @@ int store_verify(struct store *s)
 
 int store_set_index(struct store *s)
 {
-	(void)s;
+	if (!s->has_tables || s->is_probe || !s->image.has_index)
+		return CAROUSEL_E_ARGUMENT;
+	if (!s->config.allow_absent && !s->decode.has_index)
+		s->wants_index = true;
 	return 0;
 }
 
@@ -166,7 +171,7 @@ int store_add(struct store *s, uint32_t sbn, uint32_t esi, const uint8_t *symbol
 	}
 	if (!map_wants(&s->map, sbn))
 		return CAROUSEL_E_DUPLICATE;
-	result = staging_has_room(&s->staging) ? map_reserve(&s->map, sbn, esi, &spot) : CAROUSEL_E_LIMIT;
+	result = staging_room(&s->staging) ? map_reserve(&s->map, sbn, esi, &spot) : CAROUSEL_E_LIMIT;
 	if (result == CAROUSEL_E_LIMIT)
 		s->symbols_dropped++;
 	if (result == 0)

@@ -81,11 +81,14 @@ int store_add(struct store *, uint32_t sbn, uint32_t esi, const uint8_t *symbol,
 /* True when a symbol of this block would still be of use: to skip work early. */
 bool store_wants(const struct store *, uint32_t sbn);
 
-/* The chunk index arrived (its digest was checked by the caller and it lies in RX_INDEX): check blocks with it. */
+/* The chunk index lies in RX_INDEX: a job compares its digest with index_sha256. Then blocks are checked with it before
+ * they are done, and those that were done without it are checked again; chunks of zeros need not be received, nor what
+ * the slot happens to hold already. Errors: ARGUMENT (no image, or one without an index). */
 int store_set_index(struct store *);
 
-/* After COMPLETE: read the slot back and compare; ends in VERIFIED, or RECEIVING again (all blocks suspect, DIGEST
- * logged). */
+/* After COMPLETE: read the slot back and compare; ends in VERIFIED, or RECEIVING again: every block is then checked
+ * once more, with the index if it is there, and what is wrong is dropped; if nothing is found, all is received anew.
+ * Errors: BUSY (not complete), MEMORY. */
 int store_verify(struct store *);
 /* With no image begun: hash the slot's first bytes against an image without receiving it (a recall often needs no
  * airtime). Ends in VERIFIED or IDLE. */

@@ -2,6 +2,7 @@
 #ifndef CAROUSEL_RX_STORE_STORE_INTERNAL_H
 #define CAROUSEL_RX_STORE_STORE_INTERNAL_H
 
+#include "carousel-rx/store/index_check.h"
 #include "carousel-rx/store/replay.h"
 #include "carousel-rx/store/staging.h"
 #include "carousel-rx/store/store.h"
@@ -10,13 +11,23 @@
 /* Symbols wait at most so long in RAM: what a killed process loses. Syncing, which a power cut asks for, is rarer. */
 #define STORE_WRITE_INTERVAL_NS (20u * 1000 * 1000)
 
-enum store_work { WORK_OPEN, WORK_START_OVER, WORK_SYNC, WORK_DECODE, WORK_VERIFY };
+enum store_work { WORK_OPEN, WORK_START_OVER, WORK_SYNC, WORK_DECODE, WORK_VERIFY, WORK_INDEX_OPEN, WORK_INDEX_LOOK };
 
 struct write_job {
 	struct carousel_job job;
 	struct store *store;
 	struct staging_buffer *buffer;
 	bool is_running;
+};
+
+/* Chunks that are looked up in index and slot by one job. */
+#define LOOK_CHUNKS 128u
+struct store_look {
+	uint64_t next; /* the chunk to go on with */
+	uint8_t *data; /* 4096 bytes each; the decoder's memory */
+	uint32_t count;
+	uint64_t chunk[LOOK_CHUNKS];
+	enum index_chunk what[LOOK_CHUNKS];
 };
 
 struct work_job {
@@ -57,7 +68,9 @@ struct store {
 	struct place_io write_io, work_io;
 	struct write_job write;
 	struct work_job work;
-	bool wants_flush, wants_verify, wants_start_over, is_dirty;
+	struct store_look look;
+	bool wants_flush, wants_verify, wants_start_over, wants_index, is_dirty;
+	bool is_suspect;           /* the whole was not right, and no block was found that is to blame */
 	uint64_t dirty_since_ns;   /* the oldest symbol written and not synced */
 	uint64_t ready_since_ns;   /* the oldest block that waits for decoding */
 	uint64_t write_allowed_ns; /* not before, because of the write rate */
@@ -74,5 +87,14 @@ void store_account_init(struct store_account *, const struct carousel_allocator 
 /* store_jobs.c */
 void store_jobs_init(struct store *);
 void store_break(struct store *, int error);
+
+/* store_index.c: what the index knows without reception. */
+bool store_look_is_due(const struct store *);
+/* Chooses chunks of which nothing is held; false: none now. */
+bool store_look_prepare(struct store *);
+int store_look_run(struct store *); /* in a job */
+void store_look_finish(struct store *, uint64_t now_ns);
+/* The index was found right. */
+void store_index_opened(struct store *);
 
 #endif

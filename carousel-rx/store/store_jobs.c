@@ -91,14 +91,37 @@ static void work_run(struct carousel_job *job)
 	case WORK_VERIFY:
 		job->result = verify_run(&s->verify);
 		break;
+	case WORK_INDEX_OPEN:
+		job->result = index_check_file(&s->work_io, s->image.index_sha256, s->image.index_bytes,
+			s->decode.held.buf, s->decode.held.buf_bytes);
+		break;
+	case WORK_INDEX_LOOK:
+		job->result = store_look_run(s);
+		break;
 	}
+}
+
+/* Nothing that lies in the slot can be told right from wrong: all over again. */
+static void work_start_over(struct store *s)
+{
+	log_write(s->config.log, CAROUSEL_LOG_WARNING, "symbol store: no block is to blame; receiving all anew");
+	for (uint32_t sbn = 0; sbn < s->geometry.blocks; sbn++)
+		map_clear_block(&s->map, sbn);
+	memset(&s->replayed, 0, sizeof(s->replayed));
+	s->is_suspect = false;
+	s->wants_start_over = true;
+	s->phase = STORE_OPENING;
 }
 
 static void work_check_complete(struct store *s)
 {
-	if (s->phase == STORE_RECEIVING && s->map.blocks_done == s->geometry.blocks) {
+	if (s->phase != STORE_RECEIVING || s->map.blocks_done < s->geometry.blocks || map_has_ready(&s->map))
+		return;
+	if (!s->is_suspect) {
 		s->phase = STORE_COMPLETE;
 		s->wants_flush = false;
+	} else if (!s->image.has_index || s->decode.has_index) {
+		work_start_over(s);
 	}
 }
 
@@ -117,30 +140,23 @@ static void work_opened(struct store *s, uint64_t now_ns)
 	work_check_complete(s);
 }
 
-/* Nothing that lies in the slot can be told right from wrong: all over again. */
-static void work_start_over(struct store *s)
-{
-	for (uint32_t sbn = 0; sbn < s->geometry.blocks; sbn++)
-		map_clear_block(&s->map, sbn);
-	memset(&s->replayed, 0, sizeof(s->replayed));
-	s->wants_start_over = true;
-	s->phase = STORE_OPENING;
-}
-
 static void work_verified(struct store *s, int result)
 {
 	if (result == 0) {
 		s->phase = STORE_VERIFIED;
 		return;
 	}
-	log_write(s->config.log, CAROUSEL_LOG_WARNING, "symbol store: the slot does not hold the image: %s",
-		carousel_strerror(result));
 	if (s->is_probe) {
 		s->phase = STORE_IDLE;
 		store_tables_deinit(s);
-	} else {
-		work_start_over(s);
+		return;
 	}
+	log_write(s->config.log, CAROUSEL_LOG_WARNING, "symbol store: the slot does not hold the image: %s",
+		carousel_strerror(result));
+	s->is_suspect = true;
+	s->phase = STORE_RECEIVING;
+	for (uint32_t sbn = 0; sbn < s->geometry.blocks; sbn++)
+		map_suspect(&s->map, sbn);
 }
 
 static int work_done(struct carousel_job *job, uint64_t now_ns)
@@ -152,7 +168,7 @@ static int work_done(struct carousel_job *job, uint64_t now_ns)
 	jobs_account(s, &s->work_io, now_ns);
 	if (w->kind == WORK_VERIFY && result == CAROUSEL_E_NEED_MORE)
 		return 0;
-	if (result && !(w->kind == WORK_VERIFY && result == CAROUSEL_E_DIGEST)) {
+	if (result && !((w->kind == WORK_VERIFY || w->kind == WORK_INDEX_OPEN) && result == CAROUSEL_E_DIGEST)) {
 		store_break(s, result);
 		return 0;
 	}
@@ -166,12 +182,25 @@ static int work_done(struct carousel_job *job, uint64_t now_ns)
 		break;
 	case WORK_DECODE:
 		decode_finish(&s->decode, &s->map);
+		s->is_suspect = s->is_suspect && !s->decode.has_damage;
 		s->ready_since_ns = now_ns;
 		work_check_complete(s);
 		break;
 	case WORK_VERIFY:
 		s->wants_verify = false;
 		work_verified(s, result);
+		break;
+	case WORK_INDEX_OPEN:
+		s->wants_index = false;
+		if (result == 0)
+			store_index_opened(s);
+		else
+			log_write(s->config.log, CAROUSEL_LOG_WARNING,
+				"symbol store: the chunk index is not what was signed");
+		work_check_complete(s);
+		break;
+	case WORK_INDEX_LOOK:
+		store_look_finish(s, now_ns);
 		break;
 	}
 	return 0;
@@ -223,12 +252,8 @@ static struct carousel_job *work_start(struct store *s, enum store_work kind)
 
 static struct carousel_job *decode_start(struct store *s)
 {
-	while (s->map.ready_first != MAP_NONE && decode_has_room(&s->decode, s->map.ready_first)) {
-		uint32_t sbn = map_pop_ready(&s->map);
-		if (sbn == MAP_NONE)
-			break;
-		decode_add(&s->decode, sbn);
-	}
+	while (map_has_ready(&s->map) && decode_has_room(&s->decode, s->map.ready_first))
+		decode_add(&s->decode, map_pop_ready(&s->map));
 	if (s->decode.num_blocks == 0)
 		return NULL;
 	s->is_dirty = false;
@@ -254,6 +279,10 @@ static struct carousel_job *work_next(struct store *s, uint64_t now_ns)
 		s->journal_at_sync = s->journal_bytes_seen;
 		return work_start(s, WORK_SYNC);
 	}
+	if (s->phase == STORE_RECEIVING && s->wants_index)
+		return work_start(s, WORK_INDEX_OPEN);
+	if (s->phase == STORE_RECEIVING && s->decode.has_index && store_look_prepare(s))
+		return work_start(s, WORK_INDEX_LOOK);
 	return NULL;
 }
 
@@ -288,6 +317,8 @@ uint64_t store_deadline(const struct store *s)
 	if (s->work.is_running)
 		return at;
 	if (s->phase == STORE_OPENING || (s->phase == STORE_VERIFYING && s->wants_verify))
+		return 0;
+	if (s->phase == STORE_RECEIVING && (s->wants_index || store_look_is_due(s)))
 		return 0;
 	other = decode_time(s);
 	at = other < at ? other : at;

@@ -1,0 +1,209 @@
+#include "carousel-rx/store/index_check.h"
+
+#include "carousel-rx/store/symbol_check.h"
+#include "common/hash.h"
+#include "policy-map/chunk_index.h"
+
+#include <string.h>
+
+#define INDEX_CHUNK CHUNK_INDEX_CHUNK_BYTES
+
+int index_check_file(
+	struct place_io *io, const uint8_t sha256[32], uint64_t index_bytes, uint8_t *buf, size_t buf_bytes)
+{
+	struct chunk_index_header header;
+	struct hash_stream stream;
+	uint8_t digest[HASH_SHA256_BYTES];
+	int result;
+	if (index_bytes != chunk_index_bytes(io->geometry->layout.image_bytes))
+		return CAROUSEL_E_DIGEST;
+	result = hash_stream_init(&stream);
+	for (uint64_t at = 0; result == 0 && at < index_bytes;) {
+		size_t len = index_bytes - at < buf_bytes ? (size_t)(index_bytes - at) : buf_bytes;
+		result = place_io_read(io, RX_INDEX, at, buf, len);
+		if (result == 0 && at == 0)
+			result = chunk_index_decode_header(buf, &header);
+		if (result == 0)
+			result = hash_stream_update(&stream, buf, len);
+		at += len;
+	}
+	if (result == 0)
+		result = hash_stream_final(&stream, digest);
+	if (result == 0 && memcmp(digest, sha256, sizeof(digest)) != 0)
+		result = CAROUSEL_E_DIGEST;
+	hash_stream_deinit(&stream);
+	if (result == 0 && header.image_bytes != io->geometry->layout.image_bytes)
+		result = CAROUSEL_E_DIGEST;
+	return result == CAROUSEL_E_NEED_MORE || result == CAROUSEL_E_MALFORMED || result == CAROUSEL_E_UNSUPPORTED
+		       ? CAROUSEL_E_DIGEST
+		       : result;
+}
+
+static int index_record(struct place_io *io, uint64_t chunk, struct chunk_index_record *record)
+{
+	uint8_t raw[CHUNK_INDEX_RECORD_BYTES];
+	int result = place_io_read(io, RX_INDEX, chunk_index_offset(chunk), raw, sizeof(raw));
+	return result ? result : chunk_index_decode_record(raw, chunk, record);
+}
+
+static size_t index_chunk_bytes(const struct geometry *g, uint64_t chunk)
+{
+	uint64_t left = g->layout.image_bytes - chunk * INDEX_CHUNK;
+	return left < INDEX_CHUNK ? (size_t)left : INDEX_CHUNK;
+}
+
+int index_look(struct place_io *io, uint64_t chunk, enum index_chunk *what, uint8_t *data)
+{
+	size_t len = index_chunk_bytes(io->geometry, chunk);
+	struct chunk_index_record record;
+	int result = index_record(io, chunk, &record);
+	*what = INDEX_UNKNOWN;
+	memset(data, 0, INDEX_CHUNK);
+	if (result)
+		return result;
+	if (record.repeat == CHUNK_INDEX_ZERO)
+		*what = INDEX_ZERO;
+	result = place_io_read(io, RX_SLOT_TARGET, chunk * INDEX_CHUNK, data, len);
+	/* A slot that is a file may still be shorter. */
+	if (result && result != CAROUSEL_E_NEED_MORE)
+		return result;
+	if (result == 0 && chunk_index_verify(&record, data, len) == 0)
+		*what = INDEX_PRESENT;
+	else
+		memset(data, 0, INDEX_CHUNK);
+	return 0;
+}
+
+/* ---- a block ------------------------------------------------------------------------------------- */
+
+/* The range of source symbols of the block that a chunk of the image touches; false when others' too. */
+static bool index_symbols(const struct geometry *g, uint64_t chunk, uint32_t sbn, uint32_t *first, uint32_t *last)
+{
+	uint32_t first_sbn, last_sbn;
+	uint64_t start = chunk * INDEX_CHUNK, end = start + index_chunk_bytes(g, chunk) - 1;
+	return object_symbol_at(&g->layout, start, &first_sbn, first) == 0 &&
+	       object_symbol_at(&g->layout, end, &last_sbn, last) == 0 && first_sbn == sbn && last_sbn == sbn;
+}
+
+static int index_read_chunk(
+	struct held *h, uint64_t scratch, uint64_t chunk, uint32_t first, uint32_t last, uint8_t *data)
+{
+	const struct geometry *g = h->io->geometry;
+	uint64_t start = chunk * INDEX_CHUNK, end = start + index_chunk_bytes(g, chunk);
+	int result = 0;
+	for (uint32_t esi = first; result == 0 && esi <= last; esi++) {
+		uint64_t at = geometry_offset(g, h->sbn, esi), from = at < start ? start : at;
+		uint64_t to = at + g->symbol_size < end ? at + g->symbol_size : end;
+		if (map_is_own(h->map, h->sbn, esi))
+			result = place_io_read(h->io, RX_SLOT_TARGET, from, data + (from - start), (size_t)(to - from));
+		else
+			result = place_io_read(h->io, RX_SCRATCH,
+				scratch + (uint64_t)held_rank(h, esi) * g->symbol_size + (from - at),
+				data + (from - start), (size_t)(to - from));
+	}
+	return result;
+}
+
+struct index_verdict {
+	uint32_t wrong; /* chunks */
+	bool has_forged;
+};
+
+static int index_check_chunk(struct held *h, uint64_t scratch, uint64_t chunk, struct index_verdict *v)
+{
+	struct chunk_index_record record;
+	uint32_t first, last, own = 0;
+	bool is_right;
+	int result;
+	if (!index_symbols(h->io->geometry, chunk, h->sbn, &first, &last))
+		return 0;
+	result = index_record(h->io, chunk, &record);
+	if (result == 0)
+		result = index_read_chunk(h, scratch, chunk, first, last, h->buf);
+	if (result)
+		return result;
+	is_right = chunk_index_verify(&record, h->buf, index_chunk_bytes(h->io->geometry, chunk)) == 0;
+	v->wrong += !is_right;
+	for (uint32_t esi = first; esi <= last; esi++) {
+		uint32_t bit = 1u << esi % MAP_GROUP_PLACES;
+		if (is_right)
+			h->good_own[esi / MAP_GROUP_PLACES] |= bit;
+		own += map_is_own(h->map, h->sbn, esi);
+	}
+	if (is_right || own != last - first + 1)
+		return 0;
+	v->has_forged = true;
+	for (uint32_t esi = first; esi <= last; esi++)
+		h->bad_own[esi / MAP_GROUP_PLACES] |= 1u << esi % MAP_GROUP_PLACES;
+	return 0;
+}
+
+/* The checks of own symbols that go, so that what stays in their group still adds up. */
+static int index_sum_bad(struct held *h)
+{
+	size_t size = h->io->geometry->symbol_size;
+	for (uint32_t i = 0; i < map_num_groups(h->map, h->sbn); i++) {
+		h->bad_sum[i] = 0;
+		for (uint32_t left = h->bad_own[i]; left; left &= left - 1) {
+			uint32_t place = i * MAP_GROUP_PLACES + (uint32_t)__builtin_ctz(left);
+			int result = place_read(h->io, h->sbn, place, true, 0, size, h->buf);
+			if (result)
+				return result;
+			h->bad_sum[i] ^= symbol_check(h->buf, size, place);
+			h->num_bad++;
+		}
+	}
+	return 0;
+}
+
+/* Chunks that a block may contain: striped every Z-th, linear a range. */
+static void index_chunks(const struct geometry *g, uint32_t sbn, uint64_t *first, uint64_t *end, uint64_t *step)
+{
+	uint64_t last = geometry_offset(g, sbn, geometry_block(g, sbn).num_source - 1) / INDEX_CHUNK + 1;
+	*end = (g->layout.image_bytes + INDEX_CHUNK - 1) / INDEX_CHUNK;
+	if (last < *end)
+		*end = last;
+	*first = geometry_offset(g, sbn, 0) / INDEX_CHUNK;
+	*step = g->layout.kind == OBJECT_STRIPED ? g->blocks : 1;
+}
+
+/* A symbol that reaches into a neighbour that is right is hardly the forged one, unless there is no other. */
+static void index_refine(struct held *h)
+{
+	uint32_t left = 0;
+	for (uint32_t i = 0; i < map_num_groups(h->map, h->sbn); i++)
+		left |= h->bad_own[i] & ~h->good_own[i];
+	for (uint32_t i = 0; left && i < map_num_groups(h->map, h->sbn); i++)
+		h->bad_own[i] &= ~h->good_own[i];
+}
+
+int index_check_block(struct held *h, uint64_t scratch_offset)
+{
+	const struct geometry *g = h->io->geometry;
+	struct index_verdict v = {0};
+	uint64_t first, end, step;
+	int result = 0;
+	if (g->num_pieces != 1)
+		return 0;
+	memset(h->good_own, 0, map_num_groups(h->map, h->sbn) * sizeof(*h->good_own));
+	memset(h->bad_own, 0, map_num_groups(h->map, h->sbn) * sizeof(*h->bad_own));
+	index_chunks(g, h->sbn, &first, &end, &step);
+	for (uint64_t chunk = first; result == 0 && chunk < end; chunk += step)
+		result = index_check_chunk(h, scratch_offset, chunk, &v);
+	if (result || v.wrong == 0)
+		return result;
+	if (v.has_forged) {
+		index_refine(h);
+	} else {
+		for (uint32_t i = 0; i < map_num_groups(h->map, h->sbn); i++)
+			h->bad_own[i] = h->map->group[h->sbn * h->map->group_stride + i].own & ~h->good_own[i];
+		for (uint32_t i = 0; i < h->count; i++)
+			h->symbol[i].is_bad = 1;
+		h->num_bad += h->count;
+	}
+	result = index_sum_bad(h);
+	/* Never wrong without consequence. */
+	if (result == 0 && h->num_bad == 0)
+		result = CAROUSEL_E_INTERNAL;
+	return result;
+}

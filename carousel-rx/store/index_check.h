@@ -1,0 +1,23 @@
+/* index_check.h - the signed chunk index against the slot: is a block right, and what does the slot hold already?
+ *
+ * Chunks of 4 KiB that lie wholly within one block can be told right from wrong; with the striped layout all do. */
+#ifndef CAROUSEL_RX_STORE_INDEX_CHECK_H
+#define CAROUSEL_RX_STORE_INDEX_CHECK_H
+
+#include "carousel-rx/store/held.h"
+
+/* In a job: whether RX_INDEX is whole and is of this image. buf: HELD_BUF_BYTES. 0, DIGEST, or storage's errors. */
+int index_check_file(struct place_io *, const uint8_t sha256[32], uint64_t index_bytes, uint8_t *buf, size_t buf_bytes);
+
+/* Compares every chunk of a block, own places from the slot and the others from the scratch at this offset, and marks
+ * in bad_own and the symbols (num_bad counts them) what must go: own symbols of chunks that came whole and are wrong,
+ * or, when there are none, whatever does not lie in a chunk that is right. */
+int index_check_block(struct held *, uint64_t scratch_offset);
+
+/* What the index says of a chunk that was not received: nothing, zeros that the slot does not hold, or that the slot
+ * holds it already. */
+enum index_chunk { INDEX_UNKNOWN, INDEX_ZERO, INDEX_PRESENT };
+/* Reads a chunk's record and the slot; data: its 4096 bytes if ZERO or PRESENT. */
+int index_look(struct place_io *, uint64_t chunk, enum index_chunk *, uint8_t *data);
+
+#endif

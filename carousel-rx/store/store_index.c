@@ -1,0 +1,121 @@
+#include "carousel-rx/store/store_internal.h"
+
+#include "policy-map/chunk_index.h"
+
+#include <string.h>
+
+#define LOOK_CHUNK   CHUNK_INDEX_CHUNK_BYTES
+#define LOOK_AT_ONCE 4096u /* chunks considered in one go on the receiver's thread */
+
+static uint64_t look_end(const struct store *s)
+{
+	return chunk_index_chunks(s->geometry.layout.image_bytes);
+}
+
+/* Source symbols that lie wholly in a chunk: offset in the image of the first, and behind the last. */
+static void look_symbols(const struct store *s, uint64_t chunk, uint64_t *first, uint64_t *end)
+{
+	uint64_t size = s->geometry.symbol_size, start = chunk * LOOK_CHUNK, stop = start + LOOK_CHUNK;
+	*first = (start + size - 1) / size * size;
+	*end = stop < s->geometry.layout.image_bytes ? stop / size * size : s->geometry.layout.image_bytes;
+	if (*end < *first)
+		*end = *first;
+}
+
+/* Whether the symbol at this offset could be taken into its own place. */
+static bool look_is_free(const struct store *s, uint64_t off, uint32_t *sbn, uint32_t *esi)
+{
+	if (object_symbol_at(&s->geometry.layout, off, sbn, esi) || !map_wants(&s->map, *sbn))
+		return false;
+	return !map_is_taken(&s->map, *sbn, *esi) && !map_holds(&s->map, *sbn, *esi);
+}
+
+static bool look_is_wanted(const struct store *s, uint64_t chunk)
+{
+	uint64_t first, end;
+	look_symbols(s, chunk, &first, &end);
+	for (uint64_t off = first; off < end; off += s->geometry.symbol_size) {
+		uint32_t sbn, esi;
+		if (!look_is_free(s, off, &sbn, &esi))
+			return false;
+	}
+	return first < end;
+}
+
+void store_index_opened(struct store *s)
+{
+	s->decode.has_index = true;
+	s->look.next = s->geometry.num_pieces == 1 ? 0 : look_end(s);
+	for (uint32_t sbn = 0; sbn < s->geometry.blocks; sbn++)
+		if (!s->map.block[sbn].is_verified)
+			map_suspect(&s->map, sbn);
+}
+
+/* Chunks a job, so that all their symbols fit the staging. */
+static uint32_t look_most(const struct store *s)
+{
+	uint32_t symbols = (LOOK_CHUNK + s->geometry.symbol_size - 1) / s->geometry.symbol_size;
+	uint32_t most = staging_room(&s->staging) / symbols;
+	return most < LOOK_CHUNKS ? most : LOOK_CHUNKS;
+}
+
+bool store_look_is_due(const struct store *s)
+{
+	return s->decode.has_index && s->look.next < look_end(s) && look_most(s) > 0;
+}
+
+bool store_look_prepare(struct store *s)
+{
+	struct store_look *l = &s->look;
+	uint32_t most = look_most(s);
+	l->data = s->decode.decoder;
+	l->count = 0;
+	for (uint32_t i = 0; i < LOOK_AT_ONCE && l->next < look_end(s) && l->count < most; i++, l->next++)
+		if (look_is_wanted(s, l->next))
+			l->chunk[l->count++] = l->next;
+	return l->count > 0;
+}
+
+int store_look_run(struct store *s)
+{
+	struct store_look *l = &s->look;
+	int result = 0;
+	for (uint32_t i = 0; result == 0 && i < l->count; i++)
+		result = index_look(&s->work_io, l->chunk[i], &l->what[i], l->data + (size_t)i * LOOK_CHUNK);
+	return result;
+}
+
+/* Takes a chunk's symbols as if they had been received. False: the staging is full. */
+static bool look_take(struct store *s, uint32_t i, uint64_t now_ns)
+{
+	const struct store_look *l = &s->look;
+	const uint8_t *data = l->data + (size_t)i * LOOK_CHUNK;
+	uint64_t start = l->chunk[i] * LOOK_CHUNK, first, end;
+	look_symbols(s, l->chunk[i], &first, &end);
+	for (uint64_t off = first; off < end; off += s->geometry.symbol_size) {
+		size_t len = end - off < s->geometry.symbol_size ? (size_t)(end - off) : s->geometry.symbol_size;
+		uint32_t sbn, esi;
+		struct map_spot spot;
+		/* It may have been received meanwhile. */
+		if (!look_is_free(s, off, &sbn, &esi))
+			continue;
+		if (staging_room(&s->staging) == 0)
+			return false;
+		if (map_reserve(&s->map, sbn, esi, &spot) == 0)
+			staging_push(&s->staging, sbn, esi, &spot, data + (off - start), len, now_ns)->is_present =
+				l->what[i] == INDEX_PRESENT;
+	}
+	return true;
+}
+
+void store_look_finish(struct store *s, uint64_t now_ns)
+{
+	struct store_look *l = &s->look;
+	for (uint32_t i = 0; i < l->count; i++) {
+		if (l->what[i] != INDEX_UNKNOWN && !look_take(s, i, now_ns)) {
+			l->next = l->chunk[i];
+			break;
+		}
+	}
+	l->count = 0;
+}
