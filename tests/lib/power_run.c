@@ -84,6 +84,8 @@ static bool run_open(struct run *r)
 	const struct store_config config = {.storage = &r->storage.table, .memory_bytes = 8u * 1024 * 1024};
 	assert_int_equal(store_new(&r->store, &config), 0);
 	assert_int_equal(store_begin(r->store, &r->fixture->image, r->now_ns), 0);
+	if (r->c->with_index)
+		assert_int_equal(store_set_index(r->store), 0);
 	return run_jobs(r);
 }
 
@@ -195,6 +197,10 @@ uint64_t power_run(struct store_fixture *f, const struct power_run_case *c)
 	struct run r = {.fixture = f, .c = c, .seed = c->seed * 7919 + 1};
 	uint64_t calls;
 	power_storage_init(&r.storage, f->image.layout.image_bytes + 700, c->tear);
+	if (c->with_index) {
+		r.storage.table.replace(&r.storage, RX_INDEX, f->index, f->image.index_bytes);
+		r.storage.calls = 0;
+	}
 	r.storage.cut_at = c->cut_at;
 	if (!run_open(&r))
 		run_restart(&r);

@@ -8,7 +8,7 @@
 struct power_run_case {
 	unsigned loss_percent;
 	bool repair_first; /* the box comes late: symbols lie in foreign places */
-	bool with_index;   /* the chunk index arrives in the middle */
+	bool with_index;   /* the chunk index is there */
 	size_t tear;
 	enum power_luck luck;
 	uint64_t seed;

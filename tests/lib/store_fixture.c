@@ -3,6 +3,7 @@
 #include "carousel-rx/job.h"
 #include "common/carousel_error.h"
 #include "common/hash.h"
+#include "policy-map/chunk_index.h"
 #include "tests/lib/test.h"
 
 #define FIXTURE_BYTES (4096u * 100 + 1234)
@@ -28,6 +29,30 @@ const struct store_fixture_shape *store_fixture_shapes(unsigned *count)
 	return here;
 }
 
+static void fixture_make_index(struct store_fixture *f)
+{
+	struct chunk_index_builder *builder;
+	const uint8_t *file;
+	size_t len;
+	assert_int_equal(chunk_index_builder_new(NULL, f->image.layout.image_bytes, &builder), 0);
+	assert_int_equal(chunk_index_builder_push(builder, f->data, f->image.layout.image_bytes), 0);
+	assert_int_equal(chunk_index_builder_finish(builder, &file, &len), 0);
+	f->index = malloc(len);
+	assert_non_null(f->index);
+	memcpy(f->index, file, len);
+	f->image.has_index = true;
+	f->image.index_bytes = len;
+	assert_int_equal(hash_sha256(file, len, f->image.index_sha256), 0);
+	chunk_index_builder_free(builder);
+}
+
+void store_fixture_set_index(
+	const struct store_fixture *f, struct store *store, const struct carousel_rx_storage *storage)
+{
+	if (storage->replace(storage->user, RX_INDEX, f->index, f->image.index_bytes) == 0)
+		assert_int_equal(store_set_index(store), 0);
+}
+
 void store_fixture_init(struct store_fixture *f, const struct store_fixture_shape *shape)
 {
 	const struct object_layout_wish wish = {.kind = shape->kind,
@@ -44,6 +69,7 @@ void store_fixture_init(struct store_fixture *f, const struct store_fixture_shap
 	for (uint64_t at = 0; at < shape->image_bytes; at++)
 		f->data[at] = at / 4096 % 8 == 5 ? 0 : (uint8_t)test_random(&seed);
 	assert_int_equal(hash_sha256(f->data, shape->image_bytes, f->image.sha256), 0);
+	fixture_make_index(f);
 	f->encoder = calloc(f->image.layout.oti.num_blocks, sizeof(*f->encoder));
 	f->encoder_mem = calloc(f->image.layout.oti.num_blocks, sizeof(*f->encoder_mem));
 	assert_true(f->encoder && f->encoder_mem);
@@ -62,6 +88,7 @@ void store_fixture_deinit(struct store_fixture *f)
 	free(f->encoder);
 	free(f->encoder_mem);
 	free(f->data);
+	free(f->index);
 }
 
 uint32_t store_fixture_source(const struct store_fixture *f, uint32_t sbn)

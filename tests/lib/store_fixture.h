@@ -7,7 +7,8 @@
 
 struct store_fixture {
 	struct store_image image;
-	uint8_t *data; /* image_bytes */
+	uint8_t *data;  /* image_bytes */
+	uint8_t *index; /* the chunk index, image.index_bytes of it */
 	struct fec_encoder **encoder;
 	void **encoder_mem;
 	struct fec_plan *plan[2]; /* of the longer and the shorter blocks */
@@ -36,6 +37,9 @@ uint32_t store_fixture_source(const struct store_fixture *, uint32_t sbn);
 bool store_fixture_is_padding(const struct store_fixture *, uint32_t sbn, uint32_t esi);
 /* One encoding symbol, symbol_size bytes. */
 void store_fixture_symbol(struct store_fixture *, uint32_t sbn, uint32_t esi, uint8_t *out);
+
+/* Tells the store of the index, which is put into storage's RX_INDEX. */
+void store_fixture_set_index(const struct store_fixture *, struct store *, const struct carousel_rx_storage *);
 
 /* Runs every job that the store has now, one after the other, until it has none. Returns how many. */
 unsigned store_fixture_jobs(struct store *, uint64_t now_ns);

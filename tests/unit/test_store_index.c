@@ -1,0 +1,320 @@
+/* covers: carousel-rx/store/store_index.c carousel-rx/store/index_check.c
+ *
+ * Forged symbols, chunks of zeros, slots that hold most of an image already. */
+#include "tests/lib/test.h"
+
+#include "carousel-rx/store/store_internal.h"
+#include "common/carousel_error.h"
+#include "tests/lib/ram_storage.h"
+#include "tests/lib/store_fixture.h"
+
+struct box {
+	struct store_fixture fixture;
+	struct ram_storage storage;
+	struct store *store;
+	uint64_t now_ns;
+};
+
+static void box_open(struct box *b)
+{
+	const struct store_config config = {.storage = &b->storage.table};
+	assert_int_equal(store_new(&b->store, &config), 0);
+	assert_int_equal(store_begin(b->store, &b->fixture.image, b->now_ns), 0);
+	store_fixture_jobs(b->store, b->now_ns);
+}
+
+static void box_init(struct box *b, const struct store_fixture_shape *shape)
+{
+	memset(b, 0, sizeof(*b));
+	store_fixture_init(&b->fixture, shape);
+	ram_storage_init(&b->storage, shape->image_bytes + 500);
+	box_open(b);
+}
+
+static void box_deinit(struct box *b)
+{
+	store_free(b->store);
+	ram_storage_deinit(&b->storage);
+	store_fixture_deinit(&b->fixture);
+}
+
+static void box_set_index(struct box *b)
+{
+	store_fixture_set_index(&b->fixture, b->store, &b->storage.table);
+	store_fixture_jobs(b->store, b->now_ns);
+	store_flush(b->store);
+	store_fixture_jobs(b->store, b->now_ns);
+}
+
+static struct store_progress box_progress(const struct box *b)
+{
+	struct store_progress p;
+	store_progress(b->store, &p);
+	return p;
+}
+
+static uint64_t box_receive(struct box *b, unsigned loss_percent, uint64_t max_symbols)
+{
+	const struct store_fixture_air air = {.seed = 3,
+		.loss_percent = loss_percent,
+		.now_ns = &b->now_ns,
+		.step_ns = 1000000,
+		.jobs_every = 9,
+		.max_symbols = max_symbols};
+	uint64_t heard = store_fixture_receive(&b->fixture, b->store, &air);
+	store_flush(b->store);
+	store_fixture_jobs(b->store, b->now_ns);
+	return heard;
+}
+
+static void box_expect_verified(struct box *b)
+{
+	assert_int_equal(box_progress(b).phase, STORE_COMPLETE);
+	assert_int_equal(store_verify(b->store), 0);
+	store_fixture_jobs(b->store, b->now_ns);
+	assert_int_equal(box_progress(b).phase, STORE_VERIFIED);
+	assert_memory_equal(b->storage.file[RX_SLOT_TARGET].now, b->fixture.data, b->fixture.image.layout.image_bytes);
+}
+
+static void box_forge(struct box *b, uint32_t sbn, uint32_t esi)
+{
+	uint8_t symbol[2048];
+	memset(symbol, 0x5a, sizeof(symbol));
+	assert_int_equal(store_add(b->store, sbn, esi, symbol, b->fixture.image.layout.oti.symbol_size, b->now_ns), 0);
+}
+
+/* A source symbol that lies in one chunk, which is not zero and lies wholly in the block. */
+static uint32_t box_tellable(const struct box *b, uint32_t sbn)
+{
+	const struct object_layout *l = &b->fixture.image.layout;
+	for (uint32_t esi = 1; esi < store_fixture_source(&b->fixture, sbn); esi++) {
+		uint32_t first_sbn, last_sbn, ignored;
+		uint64_t off, chunk;
+		assert_int_equal(object_symbol_offset(l, sbn, esi, &off), 0);
+		chunk = off / 4096;
+		if (chunk % 8 == 5 || (off + l->oti.symbol_size - 1) / 4096 != chunk)
+			continue;
+		if (object_symbol_at(l, chunk * 4096, &first_sbn, &ignored) == 0 && first_sbn == sbn &&
+			object_symbol_at(l, chunk * 4096 + 4095, &last_sbn, &ignored) == 0 && last_sbn == sbn)
+			return esi;
+	}
+	fail();
+	return 0;
+}
+
+static void each_shape(void (*test)(const struct store_fixture_shape *))
+{
+	unsigned count;
+	const struct store_fixture_shape *shapes = store_fixture_shapes(&count);
+	assert_true(count > 0);
+	for (unsigned i = 0; i < count; i++)
+		test(&shapes[i]);
+}
+
+static void zeros(const struct store_fixture_shape *shape)
+{
+	struct box b;
+	uint64_t zero_chunks = 0;
+	box_init(&b, shape);
+	/* Noise, so that zeros must be written. */
+	memset(b.storage.file[RX_SLOT_TARGET].now, 0xee, shape->image_bytes);
+	box_set_index(&b);
+	for (uint64_t at = 0; at + 4096 <= shape->image_bytes; at += 4096)
+		zero_chunks += at / 4096 % 8 == 5;
+	assert_true(box_progress(&b).symbols_have >= zero_chunks * (4096u / shape->symbol_size - 1));
+	box_receive(&b, 10, 0);
+	box_expect_verified(&b);
+	box_deinit(&b);
+}
+
+static void test_zeros_are_known(void **state)
+{
+	(void)state;
+	each_shape(zeros);
+}
+
+static void forged_source(const struct store_fixture_shape *shape)
+{
+	struct box b;
+	uint64_t have;
+	box_init(&b, shape);
+	box_set_index(&b);
+	box_forge(&b, 1, box_tellable(&b, 1));
+	box_receive(&b, 0, 0);
+	/* What is not forged was never thrown away: at most two chunks' symbols are missing. */
+	have = box_progress(&b).symbols_have;
+	assert_true(box_progress(&b).symbols_needed - have <= 2u * (4096u / shape->symbol_size + 2));
+	box_receive(&b, 0, 0);
+	box_expect_verified(&b);
+	box_deinit(&b);
+}
+
+static void test_a_forged_source_symbol_costs_its_chunk(void **state)
+{
+	(void)state;
+	each_shape(forged_source);
+}
+
+static void forged_repair(const struct store_fixture_shape *shape)
+{
+	struct box b;
+	if (shape->encoding_id == FEC_COMPACT_NO_CODE)
+		return;
+	box_init(&b, shape);
+	box_set_index(&b);
+	box_forge(&b, 0, store_fixture_source(&b.fixture, 0) + 5);
+	for (unsigned i = 0; i < 6 && box_progress(&b).phase == STORE_RECEIVING; i++)
+		box_receive(&b, 25, 0);
+	box_expect_verified(&b);
+	box_deinit(&b);
+}
+
+static void test_a_forged_repair_symbol_costs_its_block(void **state)
+{
+	(void)state;
+	each_shape(forged_repair);
+}
+
+/* Without an index the whole image is suspect in the end, and comes anew. */
+static void forged_without_index(const struct store_fixture_shape *shape)
+{
+	struct box b;
+	box_init(&b, shape);
+	b.fixture.image.has_index = false;
+	store_end(b.store);
+	store_free(b.store);
+	box_open(&b);
+	assert_int_equal(store_set_index(b.store), CAROUSEL_E_ARGUMENT);
+	box_forge(&b, 1, box_tellable(&b, 1));
+	box_receive(&b, 0, 0);
+	assert_int_equal(box_progress(&b).phase, STORE_COMPLETE);
+	assert_int_equal(store_verify(b.store), 0);
+	store_fixture_jobs(b.store, b.now_ns);
+	assert_int_equal(box_progress(&b).phase, STORE_RECEIVING);
+	assert_int_equal(box_progress(&b).symbols_have, 0);
+	box_receive(&b, 0, 0);
+	box_expect_verified(&b);
+	box_deinit(&b);
+}
+
+static void test_forged_without_index(void **state)
+{
+	(void)state;
+	each_shape(forged_without_index);
+}
+
+/* Blocks that were done before the index came are checked when it comes. */
+static void late_index(const struct store_fixture_shape *shape)
+{
+	struct box b;
+	box_init(&b, shape);
+	box_forge(&b, 1, box_tellable(&b, 1));
+	box_receive(&b, 0, 0);
+	assert_int_equal(box_progress(&b).phase, STORE_COMPLETE);
+	assert_int_equal(store_verify(b.store), 0);
+	store_fixture_jobs(b.store, b.now_ns);
+	/* Waits for the index rather than starting over. */
+	assert_int_equal(box_progress(&b).phase, STORE_RECEIVING);
+	assert_int_equal(box_progress(&b).symbols_have, box_progress(&b).symbols_needed);
+	box_set_index(&b);
+	assert_true(box_progress(&b).symbols_have < box_progress(&b).symbols_needed);
+	assert_true(box_progress(&b).symbols_needed - box_progress(&b).symbols_have <=
+		    2u * (4096u / shape->symbol_size + 2));
+	box_receive(&b, 0, 0);
+	box_expect_verified(&b);
+	box_deinit(&b);
+}
+
+static void test_a_late_index_finds_the_forged(void **state)
+{
+	(void)state;
+	each_shape(late_index);
+}
+
+/* Rot in the slot, after everything was received: found without an index, too. */
+static void rot(const struct store_fixture_shape *shape)
+{
+	struct box b;
+	box_init(&b, shape);
+	box_receive(&b, 10, 0);
+	assert_int_equal(box_progress(&b).phase, STORE_COMPLETE);
+	b.storage.file[RX_SLOT_TARGET].now[shape->image_bytes / 2] ^= 1;
+	assert_int_equal(store_verify(b.store), 0);
+	store_fixture_jobs(b.store, b.now_ns);
+	assert_int_equal(box_progress(&b).phase, STORE_RECEIVING);
+	assert_true(box_progress(&b).symbols_needed - box_progress(&b).symbols_have <= MAP_GROUP_PLACES);
+	box_receive(&b, 0, 0);
+	box_expect_verified(&b);
+	box_deinit(&b);
+}
+
+static void test_rot_costs_a_group(void **state)
+{
+	(void)state;
+	each_shape(rot);
+}
+
+/* The slot holds the image but for a few bytes, and the journal is lost. */
+static void held_already(const struct store_fixture_shape *shape)
+{
+	struct box b;
+	uint64_t heard;
+	box_init(&b, shape);
+	memcpy(b.storage.file[RX_SLOT_TARGET].now, b.fixture.data, shape->image_bytes);
+	b.storage.file[RX_SLOT_TARGET].now[5000] ^= 0xff;
+	b.storage.bytes_written = 0;
+	box_set_index(&b);
+	assert_true(b.storage.bytes_written < 100 * 1024);
+	if (shape->kind == OBJECT_STRIPED)
+		assert_true(
+			box_progress(&b).symbols_needed - box_progress(&b).symbols_have <= 4096u / shape->symbol_size);
+	heard = box_receive(&b, 0, 0);
+	assert_true(heard > 0);
+	box_expect_verified(&b);
+	box_deinit(&b);
+}
+
+static void test_what_the_slot_holds_is_found(void **state)
+{
+	(void)state;
+	each_shape(held_already);
+}
+
+static void test_a_damaged_index_is_not_used(void **state)
+{
+	unsigned count;
+	const struct store_fixture_shape *shapes = store_fixture_shapes(&count);
+	struct box b;
+	(void)state;
+	box_init(&b, &shapes[0]);
+	for (size_t byte = 0; byte < b.fixture.image.index_bytes; byte += 97) {
+		b.fixture.index[byte] ^= 4;
+		box_set_index(&b);
+		assert_false(b.store->decode.has_index);
+		b.fixture.index[byte] ^= 4;
+	}
+	b.storage.file[RX_INDEX].now_len -= 1;
+	assert_int_equal(store_set_index(b.store), 0);
+	store_fixture_jobs(b.store, b.now_ns);
+	assert_false(b.store->decode.has_index);
+	box_set_index(&b);
+	assert_true(b.store->decode.has_index);
+	box_receive(&b, 0, 0);
+	box_expect_verified(&b);
+	box_deinit(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_zeros_are_known),
+		cmocka_unit_test(test_a_forged_source_symbol_costs_its_chunk),
+		cmocka_unit_test(test_a_forged_repair_symbol_costs_its_block),
+		cmocka_unit_test(test_forged_without_index),
+		cmocka_unit_test(test_a_late_index_finds_the_forged),
+		cmocka_unit_test(test_rot_costs_a_group),
+		cmocka_unit_test(test_what_the_slot_holds_is_found),
+		cmocka_unit_test(test_a_damaged_index_is_not_used),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
