@@ -11,6 +11,11 @@ int verb_show(const struct cli *, int argc, char **argv);
 int verb_fmt(const struct cli *, int argc, char **argv);
 int verb_lint(const struct cli *, int argc, char **argv);
 int verb_explain(const struct cli *, int argc, char **argv);
+int verb_diff(const struct cli *, int argc, char **argv);
+int verb_promote(const struct cli *, int argc, char **argv);
+int verb_recall(const struct cli *, int argc, char **argv);
+int verb_hold(const struct cli *, int argc, char **argv);
+int verb_release(const struct cli *, int argc, char **argv);
 int verb_trust(const struct cli *, int argc, char **argv);
 int verb_manifest(const struct cli *, int argc, char **argv);
 

@@ -114,6 +114,42 @@ refuses "" "$pm" verify --trust roots.dsse map.dsse
 "$pm" verify --json --trust roots.dsse map.dsse | grep -q '"good":true' || fail "map by the new key"
 refuses "it only ever grows" "$pm" trust rotate --trust roots.dsse --epoch 1 3.root
 
+# ---- lint ----
+"$pm" lint --json fleet.map | grep -q '"errors":0' || fail "lint of a good map"
+refuses "serial-not-above" "$pm" lint --previous map.dsse fleet.map
+refuses "serial-not-above" "$pm" sign --role map --key map2.key --previous map.dsse fleet.map wrong.dsse
+sed 's/^image.*105.*//' fleet.map >noimage.map
+refuses "noimage.map:11:1: error: no image line for current" "$pm" lint noimage.map
+refuses "2 errors" "$pm" sign --role map --key map2.key noimage.map wrong.dsse
+[ ! -e wrong.dsse ] || fail "a map with errors was signed"
+refuses "" "$pm" lint --strict fleet.map
+
+# ---- release verbs ----
+head -c 200000 /dev/urandom >new.bin
+"$pm" manifest create new.bin --class box2-fpu-4mb --version 110 >/dev/null
+cp fleet.map work.map
+"$pm" promote --map work.map box2-fpu-4mb 110 --category production --ramp 1%,100%@+7d --manifest new.bin.manifest --issued 2026-11-22T09:00:00Z >out.txt
+grep -q '^+ .*map box2-fpu-4mb production 75 100 110 120 ramp=1%,100%@+7d' out.txt || fail "promote adds a gated row"
+grep -q '^serial   2026112201$' work.map || fail "the serial follows the day"
+grep -q '^image .* 110 .*manifest=sha256:' work.map || fail "promote adds the image line"
+"$pm" fmt --check work.map && "$pm" lint --previous map.dsse work.map 2>/dev/null >&2 || fail "a promoted map is clean"
+refuses "no row" "$pm" promote --map work.map box9 110
+cp work.map before.map
+refuses "no-image" "$pm" promote --map work.map box2-fpu-4mb 111
+cmp -s work.map before.map || fail "a refused edit changed the file"
+"$pm" promote --map work.map box2-fpu-4mb 110 --category production --issued 2026-11-29T09:00:00Z >/dev/null
+grep -q 'production .* 75 100 110 120$' work.map || fail "promote without a ramp finishes the roll-out"
+"$pm" hold --map work.map box2-fpu-4mb --category production >/dev/null
+[ "$(grep -c hold work.map)" = 2 ] || fail "hold"
+"$pm" release --map work.map box2-fpu-4mb >/dev/null
+grep -q hold work.map && fail "release"
+"$pm" recall --map work.map box2-fpu-4mb 105 --to 100 >/dev/null
+[ "$("$pm" explain --map work.map --class box2-fpu-4mb --box-id 1 --version 105 | head -n 1)" = "recall 100: above-maximum" ] || fail "recall"
+[ "$("$pm" explain --map work.map --class box2-fpu-4mb --box-id 1 --category beta --version 110 | head -n 1)" = "recall 100: above-maximum" ] || fail "recall beta"
+"$pm" diff fleet.map work.map | grep -q '^- .*75 100 105 120' || fail "diff"
+"$pm" diff --paths fleet.map work.map | grep -q 'production  110 -> 100  recall' || fail "diff --paths"
+"$pm" diff --json --paths fleet.map work.map | grep -q '"action":"recall"' || fail "diff --paths --json"
+
 # ---- usage ----
 set +e
 "$pm" sign fleet.map x >/dev/null 2>&1
