@@ -25,6 +25,7 @@
 #define COUNTERS_MAX_BYTES (256u << 10)
 #define STATUS_OBJECTS     100u /* of one answer, so that it fits a line */
 #define MAX_JOBS           4u
+#define WATCHED            4u
 
 struct daemon {
 	const struct settings *settings;
@@ -40,7 +41,7 @@ struct daemon {
 	struct control *control;
 	struct loop_timer *housekeeping;
 	uint64_t housekeeping_ns, reload_retry_ns, started_ns;
-	struct timespec generation;
+	struct timespec seen[WATCHED];
 	struct air air;
 	struct catalogue *catalogue; /* that is on the air */
 	struct catalogue *loaded;    /* by the job that has just run */
@@ -163,17 +164,20 @@ static void reload(struct daemon *d)
 	d->is_loading = loop_job(d->loop, load_run, load_done, d) == 0;
 }
 
-/* The file that every change replaces. */
+/* What any change of the catalogue replaces; a change that was killed may have got no further than its rename. */
 static bool is_changed(struct daemon *d)
 {
-	struct stat status;
-	char path[PATH_MAX];
-	if (catalogue_path(path, d->settings->catalogue, "generation") || stat(path, &status))
-		return false;
-	if (status.st_mtim.tv_sec == d->generation.tv_sec && status.st_mtim.tv_nsec == d->generation.tv_nsec)
-		return false;
-	d->generation = status.st_mtim;
-	return true;
+	static const char *const names[WATCHED] = {"generation", "objects", "map.dsse", "roots.dsse"};
+	bool changed = false;
+	for (unsigned i = 0; i < WATCHED; i++) {
+		struct stat status;
+		char path[PATH_MAX];
+		if (catalogue_path(path, d->settings->catalogue, names[i]) || stat(path, &status))
+			continue;
+		changed |= status.st_mtim.tv_sec != d->seen[i].tv_sec || status.st_mtim.tv_nsec != d->seen[i].tv_nsec;
+		d->seen[i] = status.st_mtim;
+	}
+	return changed;
 }
 
 static uint64_t housekeeping_deadline(void *user)
