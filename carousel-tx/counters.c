@@ -30,7 +30,8 @@ static int counters_parse_objects(struct tx_counters *c, struct config *config)
 		if (result)
 			return result;
 		if (strlen(config_section_name(s)) >= sizeof object->key) {
-			config_fail(s, NULL, CAROUSEL_E_LIMIT, "a name of more than %zu bytes", sizeof object->key - 1);
+			config_fail(
+				s, "name", CAROUSEL_E_LIMIT, "a name of more than %zu bytes", sizeof object->key - 1);
 			return CAROUSEL_E_LIMIT;
 		}
 		object = memory_alloc(c->allocator, 1, sizeof *object);

@@ -35,7 +35,7 @@ static void load_channel(struct settings *settings, struct config_section *s)
 	const char *name = config_section_name(s), *group = config_required(s, "group");
 	const char *source = config_string(s, "source", NULL);
 	if (!is_channel_name(name))
-		config_fail(s, NULL, CAROUSEL_E_SYNTAX, "a channel's name is 1 to 32 of A-Z a-z 0-9 . _ -");
+		config_fail(s, "name", CAROUSEL_E_SYNTAX, "a channel's name is 1 to 32 of A-Z a-z 0-9 . _ -");
 	else
 		memcpy(c->name, name, strlen(name) + 1);
 	if (group[0] && udp_address_parse(group, &c->group))
@@ -59,13 +59,13 @@ static void load_channels(struct settings *settings, struct config *config)
 	struct config_section *s = NULL;
 	while ((s = config_next(config, "channel", s)) != NULL) {
 		if (settings->num_channels == TX_MAX_CHANNELS) {
-			config_fail(s, NULL, CAROUSEL_E_LIMIT, "more than %u channels", TX_MAX_CHANNELS);
+			config_fail(s, "name", CAROUSEL_E_LIMIT, "more than %u channels", TX_MAX_CHANNELS);
 			return;
 		}
 		load_channel(settings, s);
 	}
 	if (settings->num_channels == 0)
-		config_fail(config_section(config, "channel", NULL), NULL, CAROUSEL_E_NOT_FOUND,
+		config_fail(config_section(config, "channel", NULL), "name", CAROUSEL_E_NOT_FOUND,
 			"a [channel NAME] section is needed");
 }
 
