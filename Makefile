@@ -247,6 +247,13 @@ check-interop: $(TOOLS)
 		case $$status in 0) echo "ok   $$t: $$(tail -n 1 $$log)" ;; 77) echo "skip $$t: $$(tail -n 1 $$log)" ;; \
 		*) echo "FAIL $$t (exit $$status)"; tail -n 40 $$log; failed=1 ;; esac; done; exit $$failed
 
+check-simd: $(BUILD)/bin/raptorq-vectors $(BUILD)/tests/unit/test_gf256 $(BUILD)/tests/unit/test_raptorq
+	@$(BUILD)/tests/unit/test_gf256 && $(BUILD)/tests/unit/test_raptorq
+	@for mask in 0 1 3 7 0xffffffff; do CAROUSEL_CPU_MASK=$$mask $(BUILD)/bin/raptorq-vectors tests/vectors/raptorq-vectors.csv || exit 1; done
+
+check-arm:
+	@BUILD=$(BUILD) tests/lib/check-arm.sh
+
 # ---- fuzzing ---------------------------------------------------------------------------------
 # `fuzz` searches for FUZZ_SECONDS a fuzzer with libFuzzer (clang); `fuzz-regress` replays tests/fuzz/corpus with a plain main.
 FUZZ_SECONDS ?= 30
@@ -280,9 +287,15 @@ coverage:
 	gcov -n $$(find build/coverage -name '*.gcda') 2>/dev/null | grep -A1 "^File '[a-z]" | grep -v "^--"
 
 # ---- benchmarks ------------------------------------------------------------------------------
-.PHONY: bench
+.PHONY: bench bench-fec
 bench: $(BENCH_BIN) all $(TOOLS)
 	@BUILD=$(BUILD) tests/bench/run.sh
+
+bench-fec: $(BENCH_BIN)
+	@mkdir -p $(BUILD)/bench
+	@BENCH_MACHINE="$$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" BENCH_COMMIT=$$(git rev-parse --short HEAD) \
+		$(BUILD)/tests/bench/bench_fec $(BUILD)/bench/fec.json
+	@$(BUILD)/tests/bench/bench_raptorq_failure $(or $(FAILURE_SECONDS),20) $(BUILD)/bench/fec-failure.json
 
 # ---- care of the source ----------------------------------------------------------------------
 .PHONY: lint format help
