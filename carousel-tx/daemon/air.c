@@ -32,7 +32,7 @@ static int open_source(
 {
 	struct file_source *source = malloc(sizeof *source);
 	char path[PATH_MAX];
-	int result = source ? catalogue_object_path(path, dir, sha256, name) : CAROUSEL_E_MEMORY;
+	int result = source ? tx_catalogue_object_path(path, dir, sha256, name) : CAROUSEL_E_MEMORY;
 	if (result == 0) {
 		source->fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (source->fd < 0)
@@ -61,8 +61,8 @@ void air_deinit(struct air *air)
 
 static bool is_wanted(const struct air *air, const struct catalogue *catalogue, const uint8_t sha256[HASH_SHA256_BYTES])
 {
-	return catalogue_find_digest(catalogue, sha256) != NULL &&
-	       (!air->only_mapped || catalogue->map == NULL || catalogue_is_mapped(catalogue, sha256));
+	return tx_catalogue_find_digest(catalogue, sha256) != NULL &&
+	       (!air->only_mapped || catalogue->map == NULL || tx_catalogue_is_mapped(catalogue, sha256));
 }
 
 static bool is_on_air(const struct air *air, const uint8_t sha256[HASH_SHA256_BYTES])

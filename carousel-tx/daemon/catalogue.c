@@ -18,7 +18,7 @@
 #define STATE_MAX_BYTES 4096u
 #define MAX_WEIGHT      1000u
 
-int catalogue_fail(struct catalogue_error *error, int code, const char *format, ...)
+int tx_catalogue_fail(struct catalogue_error *error, int code, const char *format, ...)
 {
 	va_list args;
 	error->code = code;
@@ -28,13 +28,13 @@ int catalogue_fail(struct catalogue_error *error, int code, const char *format, 
 	return code;
 }
 
-int catalogue_path(char path[PATH_MAX], const char *dir, const char *name)
+int tx_catalogue_path(char path[PATH_MAX], const char *dir, const char *name)
 {
 	int len = snprintf(path, PATH_MAX, "%s/%s", dir, name);
 	return len > 0 && len < PATH_MAX ? 0 : CAROUSEL_E_ARGUMENT;
 }
 
-int catalogue_object_path(
+int tx_catalogue_object_path(
 	char path[PATH_MAX], const char *dir, const uint8_t sha256[HASH_SHA256_BYTES], const char *name)
 {
 	char digest[HASH_SHA256_HEX + 1];
@@ -43,7 +43,7 @@ int catalogue_object_path(
 	return len > 0 && len < PATH_MAX ? 0 : CAROUSEL_E_ARGUMENT;
 }
 
-int catalogue_verify(const struct trust *trust, const char *role, const char *type, const char *text, size_t len,
+int tx_catalogue_verify(const struct trust *trust, const char *role, const char *type, const char *text, size_t len,
 	struct envelope *envelope, const uint8_t **payload, size_t *payload_len)
 {
 	int result = envelope_parse(NULL, envelope, text, len);
@@ -60,13 +60,13 @@ static int check_size(const char *path, uint64_t wanted, struct catalogue_error 
 	uint64_t bytes = 0;
 	int fd = open(path, O_RDONLY | O_CLOEXEC), result;
 	if (fd < 0)
-		return catalogue_fail(error, file_error(errno), "%s: %s", path, strerror(errno));
+		return tx_catalogue_fail(error, file_error(errno), "%s: %s", path, strerror(errno));
 	result = file_size(fd, &bytes);
 	close(fd);
 	if (result)
-		return catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result));
+		return tx_catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result));
 	if (bytes != wanted)
-		return catalogue_fail(error, CAROUSEL_E_DIGEST, "%s: %llu bytes, the manifest says %llu", path,
+		return tx_catalogue_fail(error, CAROUSEL_E_DIGEST, "%s: %llu bytes, the manifest says %llu", path,
 			(unsigned long long)bytes, (unsigned long long)wanted);
 	return 0;
 }
@@ -79,7 +79,7 @@ static int load_state(struct catalogue_object *object, const char *path, struct 
 	size_t len;
 	int result = file_read(path, STATE_MAX_BYTES, NULL, &text, &len);
 	if (result)
-		return catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result));
+		return tx_catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result));
 	result = config_parse(&config, NULL, text, len, path);
 	if (result == 0) {
 		s = config_section(config, "image", NULL);
@@ -88,7 +88,7 @@ static int load_state(struct catalogue_object *object, const char *path, struct 
 		result = config_end(config);
 	}
 	if (result)
-		catalogue_fail(error, result, "%s", config ? config_error(config) : carousel_strerror(result));
+		tx_catalogue_fail(error, result, "%s", config ? config_error(config) : carousel_strerror(result));
 	config_free(config);
 	free(text);
 	return result;
@@ -101,14 +101,14 @@ static int load_manifest(const struct catalogue *c, struct catalogue_object *obj
 	const uint8_t *payload;
 	size_t payload_len;
 	char path[PATH_MAX];
-	int result = catalogue_object_path(path, c->dir, sha256, "manifest.dsse");
+	int result = tx_catalogue_object_path(path, c->dir, sha256, "manifest.dsse");
 	if (result == 0)
 		result = file_read(path, 2 * MANIFEST_MAX_BYTES, NULL, &object->envelope, &object->envelope_len);
 	if (result == 0)
-		result = catalogue_verify(&c->trust, TRUST_ROLE_IMAGE, ENVELOPE_TYPE_MANIFEST, object->envelope,
+		result = tx_catalogue_verify(&c->trust, TRUST_ROLE_IMAGE, ENVELOPE_TYPE_MANIFEST, object->envelope,
 			object->envelope_len, &envelope, &payload, &payload_len);
 	if (result)
-		return catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result));
+		return tx_catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result));
 	result = manifest_parse(&object->manifest, payload, payload_len, NULL);
 	if (result == 0)
 		result = hash_sha256(payload, payload_len, object->manifest_sha256);
@@ -116,7 +116,7 @@ static int load_manifest(const struct catalogue *c, struct catalogue_object *obj
 		result = CAROUSEL_E_DIGEST;
 	envelope_deinit(NULL, &envelope);
 	if (result)
-		return catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result));
+		return tx_catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result));
 	return 0;
 }
 
@@ -134,13 +134,13 @@ static int load_object(const struct catalogue *c, const uint8_t sha256[HASH_SHA2
 	char path[PATH_MAX];
 	int result;
 	if (object == NULL)
-		return catalogue_fail(error, CAROUSEL_E_MEMORY, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
+		return tx_catalogue_fail(error, CAROUSEL_E_MEMORY, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
 	result = load_manifest(c, object, sha256, error);
-	if (result == 0 && catalogue_object_path(path, c->dir, sha256, "image") == 0)
+	if (result == 0 && tx_catalogue_object_path(path, c->dir, sha256, "image") == 0)
 		result = check_size(path, object->manifest.layout.image_bytes, error);
-	if (result == 0 && catalogue_object_path(path, c->dir, sha256, "index") == 0)
+	if (result == 0 && tx_catalogue_object_path(path, c->dir, sha256, "index") == 0)
 		result = check_size(path, object->manifest.index_bytes, error);
-	if (result == 0 && catalogue_object_path(path, c->dir, sha256, "state.ini") == 0)
+	if (result == 0 && tx_catalogue_object_path(path, c->dir, sha256, "state.ini") == 0)
 		result = load_state(object, path, error);
 	if (result) {
 		object_free(object);
@@ -165,27 +165,27 @@ static int load_objects(struct catalogue *c, struct catalogue_error *error)
 	char path[PATH_MAX];
 	struct dirent *entry;
 	DIR *directory;
-	int result = catalogue_path(path, c->dir, "objects");
+	int result = tx_catalogue_path(path, c->dir, "objects");
 	if (result)
-		return catalogue_fail(error, result, "%s: path too long", c->dir);
+		return tx_catalogue_fail(error, result, "%s: path too long", c->dir);
 	directory = opendir(path);
 	if (directory == NULL && errno == ENOENT)
 		return 0;
 	if (directory == NULL)
-		return catalogue_fail(error, file_error(errno), "%s: %s", path, strerror(errno));
+		return tx_catalogue_fail(error, file_error(errno), "%s: %s", path, strerror(errno));
 	while (result == 0 && (entry = readdir(directory)) != NULL) {
 		uint8_t sha256[HASH_SHA256_BYTES];
 		if (hash_parse_hex(entry->d_name, strlen(entry->d_name), sha256, sizeof sha256))
 			continue;
 		if (c->num_objects == CATALOGUE_MAX_OBJECTS) {
-			result = catalogue_fail(
+			result = tx_catalogue_fail(
 				error, CAROUSEL_E_LIMIT, "%s: more than %u objects", path, CATALOGUE_MAX_OBJECTS);
 			break;
 		}
 		result = load_object(c, sha256, &c->objects[c->num_objects], &c->refused_error);
 		c->num_objects += result == 0;
 		c->num_refused += result != 0;
-		result = result == CAROUSEL_E_MEMORY ? catalogue_fail(error, result, "%s", carousel_strerror(result))
+		result = result == CAROUSEL_E_MEMORY ? tx_catalogue_fail(error, result, "%s", carousel_strerror(result))
 						     : 0;
 	}
 	closedir(directory);
@@ -201,7 +201,7 @@ static int load_trust(struct catalogue *c, struct catalogue_error *error)
 	struct envelope envelope;
 	char path[PATH_MAX];
 	unsigned taken;
-	int result = catalogue_path(path, c->dir, "roots.dsse");
+	int result = tx_catalogue_path(path, c->dir, "roots.dsse");
 	if (result == 0)
 		result = file_read(path, ENVELOPE_MAX_BYTES, NULL, &c->roots, &c->roots_len);
 	if (result == CAROUSEL_E_NOT_FOUND)
@@ -219,7 +219,7 @@ static int load_trust(struct catalogue *c, struct catalogue_error *error)
 	if (result == 0)
 		result = trust_update_chain(NULL, &c->trust, text, len, &taken);
 	if (result)
-		return catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result));
+		return tx_catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result));
 	c->has_trust = true;
 	return 0;
 }
@@ -231,25 +231,25 @@ static void load_map(struct catalogue *c)
 	const uint8_t *payload;
 	size_t payload_len;
 	char path[PATH_MAX];
-	int result = catalogue_path(path, c->dir, "map.dsse");
+	int result = tx_catalogue_path(path, c->dir, "map.dsse");
 	if (result == 0)
 		result = file_read(path, ENVELOPE_MAX_BYTES, NULL, &c->map_envelope, &c->map_envelope_len);
 	if (result == CAROUSEL_E_NOT_FOUND)
 		return;
 	if (result == 0)
-		result = catalogue_verify(&c->trust, TRUST_ROLE_MAP, ENVELOPE_TYPE_MAP, c->map_envelope,
+		result = tx_catalogue_verify(&c->trust, TRUST_ROLE_MAP, ENVELOPE_TYPE_MAP, c->map_envelope,
 			c->map_envelope_len, &envelope, &payload, &payload_len);
 	if (result) {
-		catalogue_fail(&c->map_error, result, "%s: %s", path, carousel_strerror(result));
+		tx_catalogue_fail(&c->map_error, result, "%s: %s", path, carousel_strerror(result));
 		return;
 	}
 	result = policy_map_parse(NULL, (const char *)payload, payload_len, NULL, &c->map, &where);
 	if (result)
-		catalogue_fail(&c->map_error, result, "%s:%u:%u: %s", path, where.line, where.column, where.message);
+		tx_catalogue_fail(&c->map_error, result, "%s:%u:%u: %s", path, where.line, where.column, where.message);
 	envelope_deinit(NULL, &envelope);
 }
 
-int catalogue_load(struct catalogue **out, const char *dir, struct catalogue_error *error)
+int tx_catalogue_load(struct catalogue **out, const char *dir, struct catalogue_error *error)
 {
 	struct catalogue *c = calloc(1, sizeof *c);
 	int result = 0;
@@ -259,12 +259,12 @@ int catalogue_load(struct catalogue **out, const char *dir, struct catalogue_err
 		c->objects = calloc(CATALOGUE_MAX_OBJECTS, sizeof *c->objects);
 	if (c == NULL || c->objects == NULL) {
 		free(c);
-		return catalogue_fail(error, CAROUSEL_E_MEMORY, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
+		return tx_catalogue_fail(error, CAROUSEL_E_MEMORY, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
 	}
 	if (snprintf(c->dir, sizeof c->dir, "%s", dir) >= (int)sizeof c->dir)
-		result = catalogue_fail(error, CAROUSEL_E_ARGUMENT, "%s: path too long", dir);
+		result = tx_catalogue_fail(error, CAROUSEL_E_ARGUMENT, "%s: path too long", dir);
 	else if (access(dir, R_OK | X_OK))
-		result = catalogue_fail(error, file_error(errno), "%s: %s", dir, strerror(errno));
+		result = tx_catalogue_fail(error, file_error(errno), "%s: %s", dir, strerror(errno));
 	if (result == 0)
 		result = load_trust(c, error);
 	if (result == 0 && c->has_trust) {
@@ -272,14 +272,14 @@ int catalogue_load(struct catalogue **out, const char *dir, struct catalogue_err
 		result = load_objects(c, error);
 	}
 	if (result) {
-		catalogue_free(c);
+		tx_catalogue_free(c);
 		return result;
 	}
 	*out = c;
 	return 0;
 }
 
-void catalogue_free(struct catalogue *c)
+void tx_catalogue_free(struct catalogue *c)
 {
 	if (c == NULL)
 		return;
@@ -292,7 +292,7 @@ void catalogue_free(struct catalogue *c)
 	free(c);
 }
 
-const struct catalogue_object *catalogue_find(const struct catalogue *c, const char *class_name, uint32_t version)
+const struct catalogue_object *tx_catalogue_find(const struct catalogue *c, const char *class_name, uint32_t version)
 {
 	for (size_t i = 0; i < c->num_objects; i++)
 		if (c->objects[i]->manifest.version == version &&
@@ -301,7 +301,8 @@ const struct catalogue_object *catalogue_find(const struct catalogue *c, const c
 	return NULL;
 }
 
-const struct catalogue_object *catalogue_find_digest(const struct catalogue *c, const uint8_t sha256[HASH_SHA256_BYTES])
+const struct catalogue_object *tx_catalogue_find_digest(
+	const struct catalogue *c, const uint8_t sha256[HASH_SHA256_BYTES])
 {
 	for (size_t i = 0; i < c->num_objects; i++)
 		if (memcmp(c->objects[i]->manifest.sha256, sha256, HASH_SHA256_BYTES) == 0)
@@ -309,7 +310,7 @@ const struct catalogue_object *catalogue_find_digest(const struct catalogue *c, 
 	return NULL;
 }
 
-bool catalogue_is_mapped(const struct catalogue *c, const uint8_t sha256[HASH_SHA256_BYTES])
+bool tx_catalogue_is_mapped(const struct catalogue *c, const uint8_t sha256[HASH_SHA256_BYTES])
 {
 	for (size_t i = 0; c->map && i < c->map->num_images; i++)
 		if (memcmp(c->map->images[i].sha256, sha256, HASH_SHA256_BYTES) == 0)

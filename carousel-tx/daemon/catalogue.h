@@ -26,7 +26,8 @@ struct catalogue_error {
 	char message[CATALOGUE_MESSAGE_BYTES];
 };
 /* Notes it and returns code. */
-int catalogue_fail(struct catalogue_error *, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int tx_catalogue_fail(struct catalogue_error *, int code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 struct catalogue_object {
 	struct manifest manifest;
@@ -55,23 +56,24 @@ struct catalogue {
 /* Reads everything. An object or a map that does not verify does not count, and is told of by refused_error and
  * map_error; only a catalogue that cannot be read at all is an error. allocator NULL: malloc.
  * Errors: NOT_FOUND (no such directory), roots.dsse broken (as trust_update_chain), LIMIT, MEMORY, those of file.h. */
-int catalogue_load(struct catalogue **, const char *dir, struct catalogue_error *);
-void catalogue_free(struct catalogue *);
+int tx_catalogue_load(struct catalogue **, const char *dir, struct catalogue_error *);
+void tx_catalogue_free(struct catalogue *);
 
 /* NULL when there is none. */
-const struct catalogue_object *catalogue_find(const struct catalogue *, const char *class_name, uint32_t version);
-const struct catalogue_object *catalogue_find_digest(const struct catalogue *, const uint8_t sha256[HASH_SHA256_BYTES]);
+const struct catalogue_object *tx_catalogue_find(const struct catalogue *, const char *class_name, uint32_t version);
+const struct catalogue_object *tx_catalogue_find_digest(
+	const struct catalogue *, const uint8_t sha256[HASH_SHA256_BYTES]);
 /* Whether the map names the image. */
-bool catalogue_is_mapped(const struct catalogue *, const uint8_t sha256[HASH_SHA256_BYTES]);
+bool tx_catalogue_is_mapped(const struct catalogue *, const uint8_t sha256[HASH_SHA256_BYTES]);
 
 /* "<dir>/<name>" or "<dir>/objects/<digest>/<name>" (name NULL: the directory). Errors: ARGUMENT (too long). */
-int catalogue_path(char path[PATH_MAX], const char *dir, const char *name);
-int catalogue_object_path(
+int tx_catalogue_path(char path[PATH_MAX], const char *dir, const char *name);
+int tx_catalogue_object_path(
 	char path[PATH_MAX], const char *dir, const uint8_t sha256[HASH_SHA256_BYTES], const char *name);
 
 /* One signed document: parses the envelope and verifies it for a role. The caller deinits the envelope after 0.
  * Errors: those of envelope_parse() and trust_verify(). */
-int catalogue_verify(const struct trust *, const char *role, const char *type, const char *text, size_t len,
+int tx_catalogue_verify(const struct trust *, const char *role, const char *type, const char *text, size_t len,
 	struct envelope *, const uint8_t **payload, size_t *payload_len);
 
 #endif

@@ -22,7 +22,7 @@
 
 static int fail_path(struct catalogue_error *error, int code, const char *path)
 {
-	return catalogue_fail(error, code, "%s: %s", path, carousel_strerror(code));
+	return tx_catalogue_fail(error, code, "%s: %s", path, carousel_strerror(code));
 }
 
 /* ---- lock, leftovers, generation -------------------------------------------------------------------------- */
@@ -45,10 +45,10 @@ static void remove_leftovers(const char *dir)
 	char tmp[PATH_MAX], path[PATH_MAX];
 	struct dirent *entry;
 	DIR *directory;
-	if (catalogue_path(tmp, dir, "tmp") || (directory = opendir(tmp)) == NULL)
+	if (tx_catalogue_path(tmp, dir, "tmp") || (directory = opendir(tmp)) == NULL)
 		return;
 	while ((entry = readdir(directory)) != NULL)
-		if (entry->d_name[0] != '.' && catalogue_path(path, tmp, entry->d_name) == 0)
+		if (entry->d_name[0] != '.' && tx_catalogue_path(path, tmp, entry->d_name) == 0)
 			remove_tree(path);
 	closedir(directory);
 }
@@ -57,28 +57,28 @@ static void remove_leftovers(const char *dir)
 static int begin(const char *dir, int *lock, struct catalogue **catalogue, struct catalogue_error *error)
 {
 	char path[PATH_MAX];
-	int result = catalogue_path(path, dir, "lock");
+	int result = tx_catalogue_path(path, dir, "lock");
 	*catalogue = NULL;
 	*lock = -1;
 	if (result == 0)
 		result = file_lock(path, lock);
 	if (result == CAROUSEL_E_BUSY)
-		return catalogue_fail(error, result, "%s: another change is under way", dir);
+		return tx_catalogue_fail(error, result, "%s: another change is under way", dir);
 	if (result)
 		return fail_path(error, result, dir);
 	remove_leftovers(dir);
-	return catalogue_load(catalogue, dir, error);
+	return tx_catalogue_load(catalogue, dir, error);
 }
 
 /* Tells a daemon that watches. Its loss would delay the change, never undo it. */
 static void end(const char *dir, int lock, struct catalogue *catalogue, bool is_changed, uint64_t stamp)
 {
 	char path[PATH_MAX], text[32];
-	if (is_changed && catalogue_path(path, dir, "generation") == 0) {
+	if (is_changed && tx_catalogue_path(path, dir, "generation") == 0) {
 		snprintf(text, sizeof text, "%" PRIu64 "\n", stamp);
 		file_replace(path, text, strlen(text), FILE_MODE);
 	}
-	catalogue_free(catalogue);
+	tx_catalogue_free(catalogue);
 	if (lock >= 0)
 		close(lock);
 }
@@ -88,7 +88,7 @@ static uint64_t next_stamp(const char *dir)
 	char path[PATH_MAX], *text = NULL;
 	uint64_t stamp = 0;
 	size_t len;
-	if (catalogue_path(path, dir, "generation") == 0 && file_read(path, 64, NULL, &text, &len) == 0)
+	if (tx_catalogue_path(path, dir, "generation") == 0 && file_read(path, 64, NULL, &text, &len) == 0)
 		stamp = strtoull(text, NULL, 10);
 	free(text);
 	return stamp + 1;
@@ -129,7 +129,7 @@ static int copy_all(struct copy *copy, uint64_t bytes)
 static int write_file(const char *dir, const char *name, const void *data, size_t len)
 {
 	char path[PATH_MAX];
-	int fd, result = catalogue_path(path, dir, name);
+	int fd, result = tx_catalogue_path(path, dir, name);
 	if (result)
 		return result;
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
@@ -150,14 +150,14 @@ static int check_copy(struct copy *copy, const struct manifest *manifest, const 
 	size_t index_len;
 	int result = hash_stream_final(&copy->hash, sha256);
 	if (result == 0 && memcmp(sha256, manifest->sha256, sizeof sha256) != 0)
-		return catalogue_fail(error, CAROUSEL_E_DIGEST, "%s: its SHA-256 is not the manifest's", image_path);
+		return tx_catalogue_fail(error, CAROUSEL_E_DIGEST, "%s: its SHA-256 is not the manifest's", image_path);
 	if (result == 0)
 		result = chunk_index_builder_finish(copy->index, &index, &index_len);
 	if (result == 0)
 		result = hash_sha256(index, index_len, sha256);
 	if (result == 0 &&
 		(index_len != manifest->index_bytes || memcmp(sha256, manifest->index_sha256, sizeof sha256) != 0))
-		return catalogue_fail(error, CAROUSEL_E_DIGEST, "%s: its index is not the manifest's", image_path);
+		return tx_catalogue_fail(error, CAROUSEL_E_DIGEST, "%s: its index is not the manifest's", image_path);
 	if (result == 0)
 		result = write_file(staging, "index", index, index_len);
 	return result ? fail_path(error, result, staging) : 0;
@@ -170,7 +170,7 @@ static int copy_image(
 	struct copy copy = {.in = -1, .out = -1};
 	char path[PATH_MAX];
 	uint64_t bytes = 0;
-	int result = catalogue_path(path, staging, "image");
+	int result = tx_catalogue_path(path, staging, "image");
 	if (result == 0)
 		result = hash_stream_init(&copy.hash);
 	if (result)
@@ -183,8 +183,9 @@ static int copy_image(
 		goto out;
 	}
 	if (bytes != manifest->layout.image_bytes) {
-		result = catalogue_fail(error, CAROUSEL_E_DIGEST, "%s: %" PRIu64 " bytes, the manifest says %" PRIu64,
-			image_path, bytes, manifest->layout.image_bytes);
+		result =
+			tx_catalogue_fail(error, CAROUSEL_E_DIGEST, "%s: %" PRIu64 " bytes, the manifest says %" PRIu64,
+				image_path, bytes, manifest->layout.image_bytes);
 		goto out;
 	}
 	copy.out = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
@@ -240,27 +241,27 @@ static int check_same(const char *image_path, const struct manifest *manifest, s
 static int check_known(const struct catalogue *catalogue, const struct manifest *manifest, bool *is_same,
 	struct catalogue_error *error)
 {
-	const struct catalogue_object *known = catalogue_find(catalogue, manifest->class_name, manifest->version);
+	const struct catalogue_object *known = tx_catalogue_find(catalogue, manifest->class_name, manifest->version);
 	*is_same = false;
 	if (known && memcmp(known->manifest.sha256, manifest->sha256, HASH_SHA256_BYTES) != 0)
-		return catalogue_fail(error, CAROUSEL_E_CONFLICT, "%s %" PRIu32 " is known with another digest",
+		return tx_catalogue_fail(error, CAROUSEL_E_CONFLICT, "%s %" PRIu32 " is known with another digest",
 			manifest->class_name, manifest->version);
 	if (known) {
 		*is_same = true;
 		return 0;
 	}
-	known = catalogue_find_digest(catalogue, manifest->sha256);
+	known = tx_catalogue_find_digest(catalogue, manifest->sha256);
 	if (known)
-		return catalogue_fail(error, CAROUSEL_E_EXISTS, "this image is known as %s %" PRIu32,
+		return tx_catalogue_fail(error, CAROUSEL_E_EXISTS, "this image is known as %s %" PRIu32,
 			known->manifest.class_name, known->manifest.version);
 	if (catalogue->num_objects + catalogue->num_refused >= CATALOGUE_MAX_OBJECTS)
-		return catalogue_fail(
+		return tx_catalogue_fail(
 			error, CAROUSEL_E_LIMIT, "the catalogue is full: %u objects", CATALOGUE_MAX_OBJECTS);
 	if (manifest->layout.oti.num_sub_blocks != 1 ||
 		!fec_scheme_is_available(manifest->layout.oti.encoding_id, manifest->layout.oti.instance_id))
-		return catalogue_fail(error, CAROUSEL_E_UNSUPPORTED, "FEC encoding id %u (instance %u, %u sub-blocks)",
-			manifest->layout.oti.encoding_id, manifest->layout.oti.instance_id,
-			manifest->layout.oti.num_sub_blocks);
+		return tx_catalogue_fail(error, CAROUSEL_E_UNSUPPORTED,
+			"FEC encoding id %u (instance %u, %u sub-blocks)", manifest->layout.oti.encoding_id,
+			manifest->layout.oti.instance_id, manifest->layout.oti.num_sub_blocks);
 	return 0;
 }
 
@@ -268,11 +269,11 @@ static int check_known(const struct catalogue *catalogue, const struct manifest 
 static int install(const char *dir, const char *staging, const struct manifest *manifest, struct catalogue_error *error)
 {
 	char objects[PATH_MAX], path[PATH_MAX], damaged[PATH_MAX];
-	int result = catalogue_path(objects, dir, "objects");
+	int result = tx_catalogue_path(objects, dir, "objects");
 	if (result == 0)
-		result = catalogue_object_path(path, dir, manifest->sha256, NULL);
+		result = tx_catalogue_object_path(path, dir, manifest->sha256, NULL);
 	if (result == 0)
-		result = catalogue_path(damaged, dir, "tmp/damaged");
+		result = tx_catalogue_path(damaged, dir, "tmp/damaged");
 	if (result == 0)
 		result = file_mkdir(objects, DIR_MODE);
 	if (result == 0 && access(path, F_OK) == 0) {
@@ -293,11 +294,11 @@ static int stage(const char *dir, const char *image_path, const char *envelope, 
 	uint64_t now_s, const struct manifest *manifest, struct catalogue_error *error)
 {
 	char tmp[PATH_MAX], staging[PATH_MAX], inside[PATH_MAX], state[128];
-	int result = catalogue_path(tmp, dir, "tmp");
+	int result = tx_catalogue_path(tmp, dir, "tmp");
 	if (result == 0)
-		result = catalogue_path(staging, tmp, "publish");
+		result = tx_catalogue_path(staging, tmp, "publish");
 	if (result == 0)
-		result = catalogue_path(inside, staging, "image");
+		result = tx_catalogue_path(inside, staging, "image");
 	if (result == 0)
 		result = file_mkdir(staging, DIR_MODE);
 	if (result)
@@ -329,11 +330,11 @@ static int read_manifest(const struct catalogue *catalogue, const char *path, ch
 	int result;
 	*text = NULL;
 	if (!catalogue->has_trust)
-		return catalogue_fail(
+		return tx_catalogue_fail(
 			error, CAROUSEL_E_NOT_FOUND, "%s has no trust root yet (set-root)", catalogue->dir);
 	result = file_read(path, 2 * MANIFEST_MAX_BYTES, NULL, text, len);
 	if (result == 0)
-		result = catalogue_verify(&catalogue->trust, TRUST_ROLE_IMAGE, ENVELOPE_TYPE_MANIFEST, *text, *len,
+		result = tx_catalogue_verify(&catalogue->trust, TRUST_ROLE_IMAGE, ENVELOPE_TYPE_MANIFEST, *text, *len,
 			&envelope, &payload, &payload_len);
 	if (result == 0) {
 		result = manifest_parse(manifest, payload, payload_len, NULL);
@@ -352,7 +353,7 @@ int change_publish(const char *dir, const char *image_path, const char *manifest
 	int lock, result = begin(dir, &lock, &catalogue, error);
 	memset(report, 0, sizeof *report);
 	if (manifest == NULL && result == 0)
-		result = catalogue_fail(error, CAROUSEL_E_MEMORY, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
+		result = tx_catalogue_fail(error, CAROUSEL_E_MEMORY, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
 	if (result == 0)
 		result = read_manifest(catalogue, manifest_path, &text, &len, manifest, error);
 	if (result == 0)
@@ -380,22 +381,22 @@ int change_withdraw(const char *dir, const char *class_name, uint32_t version, s
 	int lock, result = begin(dir, &lock, &catalogue, error);
 	if (result)
 		goto out;
-	object = catalogue_find(catalogue, class_name, version);
+	object = tx_catalogue_find(catalogue, class_name, version);
 	if (object == NULL) {
-		result = catalogue_fail(
+		result = tx_catalogue_fail(
 			error, CAROUSEL_E_NOT_FOUND, "%s %" PRIu32 " is not catalogued", class_name, version);
 		goto out;
 	}
-	if (catalogue_is_mapped(catalogue, object->manifest.sha256)) {
-		result = catalogue_fail(error, CAROUSEL_E_REFUSED, "the map (serial %" PRIu64 ") names %s %" PRIu32,
+	if (tx_catalogue_is_mapped(catalogue, object->manifest.sha256)) {
+		result = tx_catalogue_fail(error, CAROUSEL_E_REFUSED, "the map (serial %" PRIu64 ") names %s %" PRIu32,
 			catalogue->map->serial, class_name, version);
 		goto out;
 	}
-	result = catalogue_object_path(path, dir, object->manifest.sha256, NULL);
+	result = tx_catalogue_object_path(path, dir, object->manifest.sha256, NULL);
 	if (result == 0)
-		result = catalogue_path(tmp, dir, "tmp");
+		result = tx_catalogue_path(tmp, dir, "tmp");
 	if (result == 0)
-		result = catalogue_path(gone, tmp, "withdrawn");
+		result = tx_catalogue_path(gone, tmp, "withdrawn");
 	if (result == 0)
 		result = file_mkdir(tmp, DIR_MODE);
 	if (result == 0 && rename(path, gone))
@@ -418,7 +419,7 @@ static int check_map_images(const struct catalogue *catalogue, const struct poli
 {
 	for (size_t i = 0; i < map->num_images; i++) {
 		const struct policy_image *image = &map->images[i];
-		const struct catalogue_object *object = catalogue_find_digest(catalogue, image->sha256);
+		const struct catalogue_object *object = tx_catalogue_find_digest(catalogue, image->sha256);
 		const char *why = NULL;
 		if (object == NULL)
 			why = "is not catalogued";
@@ -430,7 +431,7 @@ static int check_map_images(const struct catalogue *catalogue, const struct poli
 		else if (object->manifest.layout.image_bytes != image->size_bytes)
 			why = "has another size";
 		if (why)
-			return catalogue_fail(error, CAROUSEL_E_NO_IMAGE, "%s:%u: image %s %" PRIu32 " %s", path,
+			return tx_catalogue_fail(error, CAROUSEL_E_NO_IMAGE, "%s:%u: image %s %" PRIu32 " %s", path,
 				image->line, image->class_name, image->version, why);
 	}
 	return 0;
@@ -444,25 +445,25 @@ static int check_map(const struct catalogue *catalogue, const char *text, size_t
 	struct envelope envelope;
 	const uint8_t *payload;
 	size_t payload_len;
-	int order, result = catalogue_verify(&catalogue->trust, TRUST_ROLE_MAP, ENVELOPE_TYPE_MAP, text, len, &envelope,
-			   &payload, &payload_len);
+	int order, result = tx_catalogue_verify(&catalogue->trust, TRUST_ROLE_MAP, ENVELOPE_TYPE_MAP, text, len,
+			   &envelope, &payload, &payload_len);
 	*is_same = false;
 	if (result)
 		return fail_path(error, result, path);
 	result = policy_map_parse(NULL, (const char *)payload, payload_len, NULL, &map, &where);
 	envelope_deinit(NULL, &envelope);
 	if (result)
-		return catalogue_fail(error, result, "%s:%u:%u: %s", path, where.line, where.column, where.message);
+		return tx_catalogue_fail(error, result, "%s:%u:%u: %s", path, where.line, where.column, where.message);
 	*serial = map->serial;
 	order = catalogue->map ? policy_map_compare(map, catalogue->map) : 1;
 	if (map->epoch < catalogue->trust.root.epoch)
-		result = catalogue_fail(error, CAROUSEL_E_ROLLBACK, "%s: epoch %u, the trust root asks for %u", path,
+		result = tx_catalogue_fail(error, CAROUSEL_E_ROLLBACK, "%s: epoch %u, the trust root asks for %u", path,
 			map->epoch, catalogue->trust.root.epoch);
 	else if (order < 0)
-		result = catalogue_fail(error, CAROUSEL_E_ROLLBACK, "%s: serial %" PRIu64 " is lower than %" PRIu64,
+		result = tx_catalogue_fail(error, CAROUSEL_E_ROLLBACK, "%s: serial %" PRIu64 " is lower than %" PRIu64,
 			path, map->serial, catalogue->map->serial);
 	else if (order == 0 && memcmp(map->sha256, catalogue->map->sha256, sizeof map->sha256) != 0)
-		result = catalogue_fail(error, CAROUSEL_E_CONFLICT,
+		result = tx_catalogue_fail(error, CAROUSEL_E_CONFLICT,
 			"%s: serial %" PRIu64 " is on the air with other bytes", path, map->serial);
 	else
 		result = check_map_images(catalogue, map, path, error);
@@ -480,7 +481,7 @@ int change_set_map(const char *dir, const char *map_path, uint64_t *serial, stru
 	size_t len = 0;
 	int lock, result = begin(dir, &lock, &catalogue, error);
 	if (result == 0 && !catalogue->has_trust)
-		result = catalogue_fail(error, CAROUSEL_E_NOT_FOUND, "%s has no trust root yet (set-root)", dir);
+		result = tx_catalogue_fail(error, CAROUSEL_E_NOT_FOUND, "%s has no trust root yet (set-root)", dir);
 	if (result == 0) {
 		result = file_read(map_path, ENVELOPE_MAX_BYTES, NULL, &text, &len);
 		if (result)
@@ -489,7 +490,7 @@ int change_set_map(const char *dir, const char *map_path, uint64_t *serial, stru
 	if (result == 0)
 		result = check_map(catalogue, text, len, map_path, serial, &is_same, error);
 	if (result == 0 && !is_same) {
-		result = catalogue_path(path, dir, "map.dsse");
+		result = tx_catalogue_path(path, dir, "map.dsse");
 		if (result == 0)
 			result = file_replace(path, text, len, FILE_MODE);
 		if (result)
@@ -560,7 +561,7 @@ int change_set_root(const char *dir, const char *roots_path, uint32_t *version, 
 	if (result == 0) {
 		*version = trust->root.version;
 		is_changed = !catalogue->has_trust || trust->root.version != catalogue->trust.root.version;
-		result = catalogue_path(path, dir, "roots.dsse");
+		result = tx_catalogue_path(path, dir, "roots.dsse");
 		if (result == 0 && is_changed)
 			result = file_replace(path, roots, roots_len, FILE_MODE);
 		if (result)

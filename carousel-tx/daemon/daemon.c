@@ -107,7 +107,7 @@ static int store_counters(void *user, const char *text, size_t len)
 {
 	const struct daemon *d = user;
 	char path[PATH_MAX];
-	int result = catalogue_path(path, d->settings->catalogue, "counters.ini");
+	int result = tx_catalogue_path(path, d->settings->catalogue, "counters.ini");
 	return result ? result : file_replace(path, text, len, 0644);
 }
 
@@ -116,7 +116,7 @@ static int store_counters(void *user, const char *text, size_t len)
 static void load_run(void *user)
 {
 	struct daemon *d = user;
-	catalogue_load(&d->loaded, d->settings->catalogue, &d->load_error);
+	tx_catalogue_load(&d->loaded, d->settings->catalogue, &d->load_error);
 }
 
 static void reload(struct daemon *d);
@@ -136,7 +136,7 @@ static void apply(struct daemon *d)
 		log_write(&d->log, CAROUSEL_LOG_ERROR, "taking the catalogue over: %s", carousel_strerror(result));
 		d->reload_retry_ns = now_ns + RETRY_NS;
 	}
-	catalogue_free(d->catalogue);
+	tx_catalogue_free(d->catalogue);
 	d->catalogue = d->loaded;
 	d->loaded = NULL;
 }
@@ -146,7 +146,7 @@ static void load_done(void *user)
 	struct daemon *d = user;
 	d->is_loading = false;
 	if (d->stopping) {
-		catalogue_free(d->loaded);
+		tx_catalogue_free(d->loaded);
 		d->loaded = NULL;
 		return;
 	}
@@ -172,7 +172,7 @@ static bool is_changed(struct daemon *d)
 	for (unsigned i = 0; i < WATCHED; i++) {
 		struct stat status;
 		char path[PATH_MAX];
-		if (catalogue_path(path, d->settings->catalogue, names[i]) || stat(path, &status))
+		if (tx_catalogue_path(path, d->settings->catalogue, names[i]) || stat(path, &status))
 			continue;
 		changed |= status.st_mtim.tv_sec != d->seen[i].tv_sec || status.st_mtim.tv_nsec != d->seen[i].tv_nsec;
 		d->seen[i] = status.st_mtim;
@@ -299,7 +299,7 @@ static int load_key(struct daemon *d, struct catalogue_error *error)
 		free(text);
 	}
 	if (result)
-		return catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result));
+		return tx_catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result));
 	d->signer = key_secret_signer(&d->key);
 	return 0;
 }
@@ -308,11 +308,11 @@ static int new_core(struct daemon *d, struct catalogue_error *error)
 {
 	struct tx_config config = d->settings->tx;
 	char path[PATH_MAX], *counters = NULL;
-	int result = catalogue_path(path, d->settings->catalogue, "counters.ini");
+	int result = tx_catalogue_path(path, d->settings->catalogue, "counters.ini");
 	if (result == 0)
 		result = file_read(path, COUNTERS_MAX_BYTES, NULL, &counters, &config.counters_len);
 	if (result && result != CAROUSEL_E_NOT_FOUND)
-		return catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result));
+		return tx_catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result));
 	for (uint32_t i = 0; i < d->settings->num_channels; i++) {
 		const struct settings_channel *c = &d->settings->channels[i];
 		d->channels[i] = (struct tx_channel_config){.name = c->name,
@@ -332,7 +332,7 @@ static int new_core(struct daemon *d, struct catalogue_error *error)
 	config.counters = counters;
 	result = tx_new(&d->tx, &config, clock_monotonic_ns());
 	free(counters);
-	return result ? catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result)) : 0;
+	return result ? tx_catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result)) : 0;
 }
 
 static int open_outside(struct daemon *d, struct catalogue_error *error)
@@ -350,21 +350,21 @@ static int open_outside(struct daemon *d, struct catalogue_error *error)
 		return result;
 	result = control_new(&d->control, d->loop, &control);
 	if (result)
-		return catalogue_fail(error, result, "%s: %s", control.path, carousel_strerror(result));
+		return tx_catalogue_fail(error, result, "%s: %s", control.path, carousel_strerror(result));
 	result = loop_on_signals(d->loop, on_signal, d);
 	if (result == 0)
 		result = loop_timer_new(d->loop, housekeeping_deadline, housekeeping, d, &d->housekeeping);
-	return result ? catalogue_fail(error, result, "%s", carousel_strerror(result)) : 0;
+	return result ? tx_catalogue_fail(error, result, "%s", carousel_strerror(result)) : 0;
 }
 
 static int start(struct daemon *d, struct catalogue_error *error)
 {
 	char path[PATH_MAX];
-	int result = catalogue_path(path, d->settings->catalogue, "daemon.lock");
+	int result = tx_catalogue_path(path, d->settings->catalogue, "daemon.lock");
 	if (result == 0)
 		result = file_lock(path, &d->lock);
 	if (result)
-		return catalogue_fail(error, result, "%s: %s", path,
+		return tx_catalogue_fail(error, result, "%s: %s", path,
 			result == CAROUSEL_E_BUSY ? "another daemon sends from this catalogue"
 						  : carousel_strerror(result));
 	result = load_key(d, error);
@@ -383,7 +383,7 @@ static int start(struct daemon *d, struct catalogue_error *error)
 	apply(d);
 	result = loop_new(&d->loop);
 	if (result)
-		return catalogue_fail(error, result, "%s", carousel_strerror(result));
+		return tx_catalogue_fail(error, result, "%s", carousel_strerror(result));
 	return open_outside(d, error);
 }
 
@@ -396,19 +396,19 @@ static void stop(struct daemon *d)
 	loop_free(d->loop);
 	air_deinit(&d->air);
 	tx_free(d->tx);
-	catalogue_free(d->catalogue);
-	catalogue_free(d->loaded);
+	tx_catalogue_free(d->catalogue);
+	tx_catalogue_free(d->loaded);
 	key_secret_deinit(&d->key);
 	if (d->lock >= 0)
 		close(d->lock);
 }
 
-int daemon_run(const struct settings *settings, struct catalogue_error *error)
+int tx_daemon_run(const struct settings *settings, struct catalogue_error *error)
 {
 	struct daemon *d = calloc(1, sizeof *d);
 	int result;
 	if (d == NULL)
-		return catalogue_fail(error, CAROUSEL_E_MEMORY, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
+		return tx_catalogue_fail(error, CAROUSEL_E_MEMORY, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
 	d->settings = settings;
 	d->lock = -1;
 	d->started_ns = d->housekeeping_ns = clock_monotonic_ns();
@@ -425,7 +425,7 @@ int daemon_run(const struct settings *settings, struct catalogue_error *error)
 			d->error = d->senders[i].error;
 		result = d->error ? d->error : result;
 		if (result)
-			catalogue_fail(error, result, "%s", carousel_strerror(result));
+			tx_catalogue_fail(error, result, "%s", carousel_strerror(result));
 	}
 	stop(d);
 	free(d);

@@ -5,6 +5,6 @@
 #include "carousel-tx/daemon/settings.h"
 
 /* Runs until SIGTERM or SIGINT; SIGHUP reads the catalogue again. 0, or the code with its message. */
-int daemon_run(const struct settings *, struct catalogue_error *);
+int tx_daemon_run(const struct settings *, struct catalogue_error *);
 
 #endif

@@ -33,7 +33,7 @@ static int resolve(const struct cli *cli, struct common *c, bool needs_catalogue
 {
 	struct catalogue_error error;
 	if ((needs_catalogue && c->catalogue == NULL) || (!needs_catalogue && c->socket == NULL) || c->config) {
-		if (settings_load(&c->settings, c->config ? c->config : SETTINGS_PATH, &error))
+		if (tx_settings_load(&c->settings, c->config ? c->config : SETTINGS_PATH, &error))
 			return cli_fail(cli, "%s", error.message);
 	}
 	if (c->catalogue == NULL)
@@ -65,13 +65,13 @@ static int verb_run(const struct cli *cli, int argc, char **argv)
 		COMMON_OPTIONS(c), {"check-config", CLI_FLAG, &check, 0, 0, NULL,
 					   "read the configuration, say whether it is right, and end"}};
 	status = cli_options(cli, options, sizeof options / sizeof options[0], &argc, argv, 0, 0);
-	if (status == CLI_OK && settings_load(&c->settings, c->config ? c->config : SETTINGS_PATH, &error))
+	if (status == CLI_OK && tx_settings_load(&c->settings, c->config ? c->config : SETTINGS_PATH, &error))
 		status = cli_fail(cli, "%s", error.message);
 	if (status == CLI_OK && c->catalogue)
 		snprintf(c->settings.catalogue, sizeof c->settings.catalogue, "%s", c->catalogue);
 	if (status == CLI_OK && c->socket)
 		snprintf(c->settings.socket, sizeof c->settings.socket, "%s", c->socket);
-	if (status == CLI_OK && !check && daemon_run(&c->settings, &error))
+	if (status == CLI_OK && !check && tx_daemon_run(&c->settings, &error))
 		status = cli_fail(cli, "%s", error.message);
 	free(c);
 	return status == CLI_HELP ? CLI_OK : status;
@@ -193,15 +193,15 @@ static int verb_list(const struct cli *cli, int argc, char **argv)
 	if (status == CLI_OK)
 		status = resolve(cli, c, true);
 	if (status == CLI_OK) {
-		if (catalogue_load(&catalogue, c->catalogue, &error)) {
+		if (tx_catalogue_load(&catalogue, c->catalogue, &error)) {
 			status = cli_fail(cli, "%s", error.message);
 		} else {
 			if (catalogue->map_error.code)
 				status = cli_fail(cli, "%s", catalogue->map_error.message);
 			if (catalogue->num_refused)
 				status = cli_fail(cli, "%s", catalogue->refused_error.message);
-			show_catalogue(catalogue, json);
-			catalogue_free(catalogue);
+			tx_show_catalogue(catalogue, json);
+			tx_catalogue_free(catalogue);
 		}
 	}
 	free(c);
@@ -222,11 +222,11 @@ static int verb_status(const struct cli *cli, int argc, char **argv)
 	if (status == CLI_OK)
 		status = resolve(cli, c, false);
 	if (status == CLI_OK) {
-		result = show_fetch_status(c->socket, REQUEST_MS, &answer, message);
+		result = tx_fetch_status(c->socket, REQUEST_MS, &answer, message);
 		if (result)
 			status = cli_fail(cli, "%s: %s", c->socket, message[0] ? message : carousel_strerror(result));
 		else
-			show_status(answer, json);
+			tx_show_status(answer, json);
 		json_decref(answer);
 	}
 	free(c);

@@ -101,7 +101,7 @@ int sender_open(struct sender *s, struct loop *loop, struct tx *tx, uint32_t cha
 	char group[UDP_ADDRESS_TEXT];
 	int result = udp_sender_open(&s->udp, &config);
 	if (result)
-		return catalogue_fail(error, result, "channel %s: cannot send to %s: %s", settings->name,
+		return tx_catalogue_fail(error, result, "channel %s: cannot send to %s: %s", settings->name,
 			udp_address_format(&settings->group, group), carousel_strerror(result));
 	s->tx = tx;
 	s->loop = loop;
@@ -113,7 +113,7 @@ int sender_open(struct sender *s, struct loop *loop, struct tx *tx, uint32_t cha
 		result = loop_timer_new(loop, sender_deadline, sender_on_deadline, s, &s->timer);
 	if (result) {
 		sender_close(s);
-		return catalogue_fail(error, result, "channel %s: %s", settings->name, carousel_strerror(result));
+		return tx_catalogue_fail(error, result, "channel %s: %s", settings->name, carousel_strerror(result));
 	}
 	return 0;
 }

@@ -126,7 +126,7 @@ static void load_all(struct settings *settings, struct config *config)
 	load_channels(settings, config);
 }
 
-int settings_load(struct settings *settings, const char *path, struct catalogue_error *error)
+int tx_settings_load(struct settings *settings, const char *path, struct catalogue_error *error)
 {
 	struct config *config = NULL;
 	char *text;
@@ -134,14 +134,14 @@ int settings_load(struct settings *settings, const char *path, struct catalogue_
 	int result = file_read(path, CONFIG_MAX_BYTES, NULL, &text, &len);
 	memset(settings, 0, sizeof *settings);
 	if (result)
-		return catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result));
+		return tx_catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result));
 	result = config_parse(&config, NULL, text, len, path);
 	if (result == 0) {
 		load_all(settings, config);
 		result = config_end(config);
 	}
 	if (result)
-		catalogue_fail(error, result, "%s", config ? config_error(config) : carousel_strerror(result));
+		tx_catalogue_fail(error, result, "%s", config ? config_error(config) : carousel_strerror(result));
 	config_free(config);
 	free(text);
 	return result;

@@ -33,6 +33,6 @@ struct settings {
 };
 
 /* Reads and checks the file. Errors: those of file_read() and config.h; the error says where. */
-int settings_load(struct settings *, const char *path, struct catalogue_error *);
+int tx_settings_load(struct settings *, const char *path, struct catalogue_error *);
 
 #endif

@@ -22,7 +22,7 @@ static void show_catalogue_json(const struct catalogue *c)
 					"manifest", hash_sha256_text(manifest, o->manifest_sha256), "bytes",
 					(json_int_t)o->manifest.layout.image_bytes, "weight", (json_int_t)o->weight,
 					"published_s", (json_int_t)o->published_s, "mapped",
-					catalogue_is_mapped(c, o->manifest.sha256)));
+					tx_catalogue_is_mapped(c, o->manifest.sha256)));
 	}
 	json_object_set_new(root, "format", json_string("carousel-list/1"));
 	json_object_set_new(root, "images", images);
@@ -37,7 +37,7 @@ static void show_catalogue_json(const struct catalogue *c)
 	json_decref(root);
 }
 
-void show_catalogue(const struct catalogue *c, bool json)
+void tx_show_catalogue(const struct catalogue *c, bool json)
 {
 	if (json) {
 		show_catalogue_json(c);
@@ -52,7 +52,7 @@ void show_catalogue(const struct catalogue *c, bool json)
 		memcpy(when + 19, "Z", 2);
 		printf("%-24s %10" PRIu32 " %14" PRIu64 " %7" PRIu32 " %-6s %-20s %.16s\n", o->manifest.class_name,
 			o->manifest.version, o->manifest.layout.image_bytes, o->weight,
-			catalogue_is_mapped(c, o->manifest.sha256) ? "yes" : "no", when,
+			tx_catalogue_is_mapped(c, o->manifest.sha256) ? "yes" : "no", when,
 			hash_hex(digest, o->manifest.sha256, HASH_SHA256_BYTES));
 	}
 	if (c->map)
@@ -65,7 +65,7 @@ void show_catalogue(const struct catalogue *c, bool json)
 		printf("trust root: none\n");
 }
 
-int show_fetch_status(const char *socket, int timeout_ms, json_t **status, char message[CONTROL_MESSAGE_BYTES])
+int tx_fetch_status(const char *socket, int timeout_ms, json_t **status, char message[CONTROL_MESSAGE_BYTES])
 {
 	struct control_client *client;
 	json_t *objects;
@@ -127,7 +127,7 @@ static void show_objects(const json_t *objects)
 	}
 }
 
-void show_status(const json_t *status, bool json)
+void tx_show_status(const json_t *status, bool json)
 {
 	const json_t *session = json_object_get(status, "session"), *map = json_object_get(status, "map"), *each;
 	size_t i;

@@ -5,9 +5,9 @@
 #include "carousel-tx/daemon/catalogue.h"
 #include "common/io/control_client.h"
 
-void show_catalogue(const struct catalogue *, bool json);
+void tx_show_catalogue(const struct catalogue *, bool json);
 /* The whole status, however many answers it takes. The caller's reference. Errors: those of control_client.h. */
-int show_fetch_status(const char *socket, int timeout_ms, json_t **status, char message[CONTROL_MESSAGE_BYTES]);
-void show_status(const json_t *status, bool json);
+int tx_fetch_status(const char *socket, int timeout_ms, json_t **status, char message[CONTROL_MESSAGE_BYTES]);
+void tx_show_status(const json_t *status, bool json);
 
 #endif
