@@ -6,8 +6,10 @@
 #   fleet_map SERIAL FILE          head and image lines around the map rows of FILE, signed: $fleet/map.dsse
 #   fleet_publish CLASS VERSION    into the catalogue;   fleet_set_map   puts $fleet/map.dsse on the air
 #   fleet_headend HOST RATE [lines of [channel]]           writes $fleet/tx.ini; fleet_start_headend HOST starts it
-#   fleet_box NAME CLASS VERSION IMAGE [lines of the config]   a folder $fleet/boxes/NAME with two slots
-#   fleet_start_box NAME HOST      its power: boot loader, receiver, reboots, until fleet_stop_box NAME
+#   fleet_box NAME BOX-ID IMAGE [lines of [receiver]]   a folder $fleet/boxes/NAME; IMAGE in its slot 0
+#   fleet_start_box NAME HOST      switches it on: boot loader, receiver, reboots, until fleet_stop_box NAME
+#   fleet_kill_box NAME            pulls the plug (SIGKILL) and puts it back in
+#   fleet_rx NAME VERB...          a verb of carousel-rx for this box
 #   fleet_wait SECONDS COMMAND...  until the command is true; fails after SECONDS
 #
 # Groups and addresses: images and documents on $fleet_group, TSI $fleet_tsi, from 10.83.1.1 (netns.sh's first segment).
@@ -108,6 +110,98 @@ fleet_stop_headend() { # [SIGNAL]
 	kill "-${1:-TERM}" "$(cat "$fleet/pid/tx")"
 	wait "$(cat "$fleet/pid/tx")" 2>/dev/null
 	rm -f "$fleet/pid/tx"
+}
+
+fleet_box() { # NAME BOX-ID IMAGE
+	box=$fleet/boxes/$1
+	mkdir -p "$box/boot"
+	cp "$3" "$box/slot0"
+	truncate -s "${fleet_slot_bytes:-$(($(stat -c %s "$3") + 1048576))}" "$box/slot1"
+	cat >"$box/rx.ini" <<EOF
+[receiver]
+box-id = $2
+os-release = $box/os-release
+trust-root = $fleet/roots.dsse
+state-dir = $box/state
+control = $box/rx.sock
+follow-map = ${fleet_follow_map:-no}
+reboot-exit = yes
+EOF
+	shift 3
+	for line in "$@"; do echo "$line" >>"$box/rx.ini"; done
+	cat >>"$box/rx.ini" <<EOF
+
+[session main]
+group = ${fleet_box_group:-$fleet_group}
+interface = ${fleet_box_interface:-eth0}
+tsi = $fleet_tsi
+
+[slots]
+slot0 = $box/slot0
+slot1 = $box/slot1
+
+[boot]
+adapter = directory
+directory = $box/boot
+EOF
+}
+
+fleet_rx() {
+	rx_box=$fleet/boxes/$1
+	shift
+	carousel-rx "$@" --control "$rx_box/rx.sock"
+}
+
+# What the running image says of itself, as its own /etc/os-release would once it is mounted.
+fleet_os_release() { # SLOT-FILE
+	unsquashfs -cat "$1" etc/os-release 2>/dev/null || debugfs -R 'cat /etc/os-release' "$1" 2>/dev/null
+}
+
+# The life of a box: the boot loader picks a slot, its image starts the receiver; a trial boot that comes up is healthy;
+# exit 10 is a reboot; a kill is a power cut, and power comes back.
+fleet_power() { # NAME HOST
+	power=$fleet/boxes/$1
+	while slot=$(boot_loader "$power/boot"); do
+		fleet_os_release "$power/slot$slot" >"$power/os-release"
+		net_in "$2" carousel-rx run "$power/rx.ini" >>"$power/rx.log" 2>&1 &
+		rx_pid=$!
+		echo $rx_pid >"$power/rx.pid"
+		if grep -q trial "$power/boot/slot$slot" 2>/dev/null; then
+			fleet_wait 20 fleet_rx "$1" healthy 2>>"$power/rx.log"
+		fi
+		wait $rx_pid
+		status=$?
+		echo "exit $status" >>"$power/rx.log"
+		[ $status = 10 ] || [ $status = 137 ] || return $status
+	done
+}
+
+fleet_start_box() { # NAME HOST
+	fleet_power "$1" "$2" &
+	echo $! >"$fleet/pid/$1"
+}
+
+fleet_kill_box() {
+	kill -9 "$(cat "$fleet/boxes/$1/rx.pid")"
+}
+
+fleet_stop_box() {
+	[ -e "$fleet/pid/$1" ] || return 0
+	kill "$(cat "$fleet/boxes/$1/rx.pid")" 2>/dev/null
+	wait "$(cat "$fleet/pid/$1")" 2>/dev/null
+	rm -f "$fleet/pid/$1"
+}
+
+fleet_state() { # NAME: its state, or nothing
+	fleet_rx "$1" status --json 2>/dev/null | sed -n 's/^  "state": "\([a-z-]*\)".*/\1/p'
+}
+
+fleet_is_state() { # NAME STATE
+	[ "$(fleet_state "$1")" = "$2" ]
+}
+
+fleet_is_version() { # NAME VERSION: it runs that version and is content
+	grep -q "IMAGE_VERSION=$2\$" "$fleet/boxes/$1/os-release" 2>/dev/null && fleet_is_state "$1" up-to-date
 }
 
 fleet_wait() {
