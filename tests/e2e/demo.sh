@@ -117,14 +117,11 @@ pids="$pids $impair_pid"
 (
 	fleet_init "$work/forger"
 	cp "$work/images/box2-arm64-121" "$fleet/images/evil"
-	fleet_release box2-arm64 105 "$fleet/images/evil"
+	fleet_release box2-arm64 999 "$fleet/images/evil"
 	echo "map box2-arm64 production 999 999 999 999" >"$fleet/rows"
-	sed -i 's/ 105 / 999 /' "$fleet"/manifests/*.line
 	fleet_map 2099010101 "$fleet/rows"
-	sed -i 's/ 999 / 105 /g' "$fleet/map.fmt"
-	policy-map sign --role map --key "$fleet/keys/map.key" "$fleet/map.fmt" "$fleet/map.dsse"
 	fleet_headend 2M "$@"
-	fleet_publish box2-arm64 105
+	fleet_publish box2-arm64 999
 	fleet_set_map
 ) >"$work/log/forger.log" 2>&1
 

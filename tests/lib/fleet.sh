@@ -27,8 +27,7 @@ fleet_init() {
 		[ -e "$fleet/keys/$role.key" ] || policy-map keygen --no-passphrase "$fleet/keys/$role" >/dev/null || return 1
 	done
 	policy-map trust init --root "$fleet/keys/root.pub" --map "$fleet/keys/map.pub" --image "$fleet/keys/image.pub" \
-		--heartbeat "$fleet/keys/heartbeat.pub" --key "$fleet/keys/root.key" "$fleet/roots.dsse" >/dev/null || return 1
-	: >"$fleet/image-lines"
+		--heartbeat "$fleet/keys/heartbeat.pub" --key "$fleet/keys/root.key" "$fleet/roots.dsse" >"$fleet/log/trust.log" 2>&1
 }
 
 fleet_release() {
@@ -57,8 +56,8 @@ fleet_map() { # SERIAL ROWS-FILE [CLASS-VERSION...]: the releases that the map n
 			grep '^image' "$fleet/manifests/$release.line"
 		done
 	} >"$fleet/map.txt"
-	policy-map fmt "$fleet/map.txt" >"$fleet/map.fmt" || return 1
-	policy-map sign --role map --key "$fleet/keys/map.key" "$fleet/map.fmt" "$fleet/map.dsse" >/dev/null
+	policy-map fmt "$fleet/map.txt" >/dev/null || return 1
+	policy-map sign --role map --key "$fleet/keys/map.key" "$fleet/map.txt" "$fleet/map.dsse" >/dev/null
 }
 
 fleet_publish() {
