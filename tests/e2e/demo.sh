@@ -211,11 +211,13 @@ show_progress() {
 			line="$line $name=${1:-off}$share"
 		fi
 	done
-	[ -t 1 ] || echo "    $(($(date +%s) - began)) s:$line"
+	[ -t 1 ] && return
+	[ "$line" = "${last_line:-}" ] || echo "    $(($(date +%s) - began)) s:$line"
+	last_line=$line
 }
 
 unplugged="" restarted="" forged="" done_at=""
-deadline=$(($(date +%s) + 110))
+deadline=$(($(date +%s) + ${DEMO_SECONDS:-110}))
 while [ "$(date +%s)" -lt $deadline ]; do
 	show_progress
 	set -- $(progress_of unplugged)
