@@ -29,7 +29,7 @@ keep=${1:-}
 rm -rf "$work"
 began=$(date +%s)
 
-# ---- the network: headend and forger on one segment, boxes on the other, the lossy link between them ------------
+# ---- the network: the headend on one segment, boxes and a forger on the other, the lossy link between them -------
 pids=""
 in_namespaces=yes
 if [ -n "${DEMO_LOOPBACK:-}" ] || ! ip netns add "$net_id-probe" 2>/dev/null; then
@@ -40,7 +40,7 @@ if [ $in_namespaces ]; then
 	net_switch uplink
 	net_switch downlink
 	net_host headend && net_plug headend uplink 1
-	net_host forger && net_plug forger uplink 66
+	net_host forger && net_plug forger downlink 66
 	net_host link && net_plug link uplink 2 && net_plug link downlink 1
 	link_out=eth1
 else
@@ -120,6 +120,8 @@ pids="$pids $impair_pid"
 	fleet_release box2-arm64 999 "$fleet/images/evil"
 	echo "map box2-arm64 production 999 999 999 999" >"$fleet/rows"
 	fleet_map 2099010101 "$fleet/rows"
+	[ $in_namespaces ] || fleet_group=$fleet_box_group
+	[ $in_namespaces ] || set -- "$@" "source = 127.0.0.66"
 	fleet_headend 2M "$@"
 	fleet_publish box2-arm64 999
 	fleet_set_map
