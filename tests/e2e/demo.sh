@@ -49,6 +49,10 @@ else
 		shift
 		"$@"
 	}
+	net_exec() {
+		shift
+		exec "$@"
+	}
 	net_sent() {
 		echo 0
 	}
@@ -107,7 +111,7 @@ fleet_set_map >>"$work/log/publish.log" || fail "no map on the air"
 say "the transmitter's configuration:"
 sed "s|$fleet|.|; s/^/    /" "$work/tx.ini"
 fleet_start_headend headend
-net_in link carousel-sim impair --in "$fleet_group" --out "${fleet_box_group:-$fleet_group}" \
+net_exec link carousel-sim impair --in "$fleet_group" --out "${fleet_box_group:-$fleet_group}" \
 	--in-interface "${fleet_interface:-eth0}" --out-interface $link_out --ttl $([ $in_namespaces ] && echo 1 || echo 0) \
 	--loss 10% --seed 2026 >"$work/log/impair.json" 2>"$work/log/impair.log" &
 impair_pid=$!
@@ -262,7 +266,7 @@ else
 	say "datagrams that boxes sent: not counted on loopback"
 fi
 if [ "$keep" != --keep ]; then
-	kill -TERM $impair_pid && wait $impair_pid
+	kill -TERM $impair_pid && wait $impair_pid 2>/dev/null
 	sed 's/^/demo: the link: /' "$work/log/impair.json"
 fi
 echo

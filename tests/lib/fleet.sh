@@ -101,7 +101,7 @@ EOF
 }
 
 fleet_start_headend() { # HOST
-	net_in "$1" carousel-tx run --config "$fleet/tx.ini" >>"$fleet/log/tx.log" 2>&1 &
+	net_exec "$1" carousel-tx run --config "$fleet/tx.ini" >>"$fleet/log/tx.log" 2>&1 &
 	echo $! >"$fleet/pid/tx"
 }
 
@@ -162,7 +162,7 @@ fleet_power() { # NAME HOST
 	power=$fleet/boxes/$1
 	while slot=$(boot_loader "$power/boot"); do
 		fleet_os_release "$power/slot$slot" >"$power/os-release"
-		net_in "$2" carousel-rx run "$power/rx.ini" >>"$power/rx.log" 2>&1 &
+		net_exec "$2" carousel-rx run "$power/rx.ini" >>"$power/rx.log" 2>&1 &
 		rx_pid=$!
 		echo $rx_pid >"$power/rx.pid"
 		if grep -q trial "$power/boot/slot$slot" 2>/dev/null; then

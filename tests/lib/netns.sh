@@ -7,6 +7,7 @@
 #   net_plug HOST SWITCH N       host's interface eth<k> on the switch, 10.83.<s>.N/24 and fd83:<s>::N/64
 #   net_join HOST_A HOST_B       the two joined directly: ethX on both, 10.83.<s>.1 and .2, fd83:<s>::1 and ::2
 #   net_in HOST COMMAND...       runs it there
+#   net_exec HOST COMMAND... &   becomes it there: $! is then the command's own pid
 #   net_sent HOST                datagrams that the host's interfaces have sent, IGMP, MLD and neighbour discovery apart
 #   net_lose HOST PERCENT        drops that share of the multicast datagrams that come in there (nftables)
 #   net_down                     ends what runs there and removes all; called on exit
@@ -104,6 +105,12 @@ net_in() {
 	in_ns=$(net "$1")
 	shift
 	ip netns exec "$in_ns" "$@"
+}
+
+net_exec() {
+	exec_ns=$(net "$1")
+	shift
+	exec ip netns exec "$exec_ns" "$@"
 }
 
 net_sent() {
