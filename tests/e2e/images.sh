@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes real update images out of Debian packages:
 #   images.sh board CLASS VERSION U-BOOT-BOARD OUT   squashfs with that board's U-Boot and an os-release
+#   images.sh plain CLASS VERSION MEGABYTES OUT      squashfs with an os-release and that much incompressible filling (tests)
 #   images.sh root  CLASS VERSION MEGABYTES OUT      ext4 root file system filled with installed package files
 # Times, ids and order are fixed, so that two versions differ where a release differs and nowhere else.
 set -eu
@@ -8,7 +9,7 @@ die() {
 	echo "images.sh: $*" >&2
 	exit 1
 }
-[ $# -eq 5 ] || die "usage: images.sh board|root CLASS VERSION BOARD|MEGABYTES OUT"
+[ $# -eq 5 ] || die "usage: images.sh board|plain|root CLASS VERSION BOARD|MEGABYTES OUT"
 kind=$1 class=$2 version=$3 what=$4 out=$5
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
@@ -30,6 +31,13 @@ board)
 	printf 'bootdelay=0\nversion=%s\nbootargs=root=/dev/vda ro image=%s\n' "$version" "$class" >"$tree/boot/uboot.env.txt"
 	rm -f "$out"
 	SOURCE_DATE_EPOCH=1700000000 mksquashfs "$tree" "$out" -quiet -no-progress -noappend -all-root -no-xattrs -processors 1 >/dev/null
+	;;
+plain)
+	head -c "$((what * 1024 * 1024))" /dev/zero |
+		openssl enc -aes-128-ctr -nosalt -K "$(printf '%032x' "$version")" -iv 0 >"$tree/filling" 2>/dev/null
+	rm -f "$out"
+	SOURCE_DATE_EPOCH=1700000000 mksquashfs "$tree" "$out" -quiet -no-progress -noappend -all-root -no-xattrs -noD -noF \
+		-processors 1 >/dev/null
 	;;
 root)
 	bytes=$((what * 1024 * 1024))
