@@ -298,8 +298,8 @@ if [ "$keep" = --keep ]; then
 	trap - EXIT
 	echo
 	echo "It goes on running. Try:"
-	echo "    $BUILD/bin/carousel-rx status --control $work/boxes/accepts/rx.sock"
-	echo "    $BUILD/bin/carousel-rx explain --control $work/boxes/declines/rx.sock"
+	echo "    $BUILD/bin/carousel-rx status --socket $work/boxes/accepts/rx.sock"
+	echo "    $BUILD/bin/carousel-rx explain --socket $work/boxes/declines/rx.sock"
 	echo "    $BUILD/bin/carousel-tx status --config $work/tx.ini"
 	echo "and, to end it: tests/e2e/demo.sh --stop"
 fi

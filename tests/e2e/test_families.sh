@@ -25,7 +25,7 @@ net_plug stranger air 200
 ) >"$fleet/log/stranger.log" 2>&1
 net_exec stranger carousel-tx run --config "$fleet/stranger/tx.ini" >>"$fleet/log/stranger.log" 2>&1 &
 net_exec stranger carousel-tx run --config "$fleet/stranger/tx2.ini" >>"$fleet/log/stranger.log" 2>&1 &
-net_exec stranger sh -c 'i=0; while [ $i -lt 200 ]; do head -c $((i * 7)) /dev/urandom >/dev/udp/none 2>/dev/null; i=$((i + 1)); done' 2>/dev/null &
+net_exec stranger udp_tool send --to "$fleet_group" --interface eth0 --count 20000 --size 700 --rate 4M >/dev/null 2>&1 &
 
 case_box four stb 42
 fleet_box_group="[ff3e::8301]:4001" case_box six stb 42

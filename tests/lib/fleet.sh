@@ -122,7 +122,7 @@ box-id = $2
 os-release = $box/os-release
 trust-root = $fleet/roots.dsse
 state-dir = $box/state
-control = $box/rx.sock
+socket = $box/rx.sock
 follow-map = ${fleet_follow_map:-no}
 reboot-exit = yes
 EOF
@@ -148,7 +148,7 @@ EOF
 fleet_rx() {
 	rx_box=$fleet/boxes/$1
 	shift
-	carousel-rx "$@" --control "$rx_box/rx.sock"
+	carousel-rx "$@" --socket "$rx_box/rx.sock"
 }
 
 # What the running image says of itself, as its own /etc/os-release would once it is mounted.
@@ -162,7 +162,7 @@ fleet_power() { # NAME HOST
 	power=$fleet/boxes/$1
 	while slot=$(boot_loader "$power/boot"); do
 		fleet_os_release "$power/slot$slot" >"$power/os-release"
-		net_exec "$2" carousel-rx run "$power/rx.ini" >>"$power/rx.log" 2>&1 &
+		net_exec "$2" carousel-rx run --config "$power/rx.ini" >>"$power/rx.log" 2>&1 &
 		rx_pid=$!
 		echo $rx_pid >"$power/rx.pid"
 		if grep -q trial "$power/boot/slot$slot" 2>/dev/null; then
