@@ -38,7 +38,7 @@ check "other was not disturbed and runs 105" fleet_wait 40 fleet_is_version othe
 
 # An older map is refused, at the headend and by the boxes.
 cp "$fleet/map.dsse" "$fleet/map-2.dsse"
-sed -i 's/^map stb .*/map stb production 200 200 200 200/' "$fleet/rows"
+sed -i 's/^map stb .*/map stb production 100 106 106 106/' "$fleet/rows"
 fleet_map 1 "$fleet/rows" stb-106 other-105 || exit 1
 check "an older serial is refused" sh -c "! carousel-tx set-map --config $fleet/tx.ini $fleet/map.dsse 2>/dev/null"
 check "stb is still content with 106" fleet_is_version stb 106
