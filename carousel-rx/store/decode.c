@@ -349,6 +349,8 @@ static int decode_commit_blocks(struct decode *d)
 	result = journal_sync_data(h->journal, h->io);
 	if (result == 0)
 		result = journal_append(h->journal, h->io, JOURNAL_BLOCK, d->payload, len);
+	/* No other job writes BLOCK records, and what else follows it is of other blocks. */
+	d->block_sequence = journal_sequence(h->journal);
 	return result ? result : place_io_sync(h->io, RX_JOURNAL);
 }
 

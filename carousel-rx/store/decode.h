@@ -38,6 +38,7 @@ struct decode {
 	size_t decoder_bytes, strip;
 	uint8_t *payload; /* JOURNAL_MAX_PAYLOAD: of the BLOCK record */
 	size_t payload_len;
+	uint32_t block_sequence; /* of the last BLOCK record */
 	uint64_t scratch_used, scratch_most;
 	bool has_index;  /* RX_INDEX is there and right: decoded blocks meet it */
 	bool has_damage; /* the last batch dropped something */

@@ -92,7 +92,7 @@ static int held_from_journal(struct held *h)
 	struct journal_scan scan;
 	struct journal_record r;
 	int result;
-	journal_scan_init(&scan, h->journal, h->io, h->scan_buf, journal_bytes(h->journal));
+	journal_scan_init(&scan, h->journal, h->io, h->scan_buf, journal_end(h->journal));
 	h->count = 0;
 	while ((result = journal_scan_next(&scan, &r)) == 0) {
 		if (r.type == JOURNAL_BLOCK && held_is_reset(h, &r))

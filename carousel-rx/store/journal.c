@@ -10,7 +10,6 @@
 #define JOURNAL_SUPER_MAGIC 0x314a52435352u
 #define JOURNAL_SUPER_BYTES 64u
 #define JOURNAL_SUPER_STEP  4096u
-#define JOURNAL_START       (2u * JOURNAL_SUPER_STEP)
 
 static uint32_t journal_crc(uint32_t seed, const uint8_t *data, size_t len)
 {
@@ -272,11 +271,58 @@ int journal_sync_data(struct journal *j, struct place_io *io)
 	return result ? result : journal_mark(j, io, sequence);
 }
 
-uint64_t journal_bytes(struct journal *j)
+void journal_fork(struct journal *to, const struct journal *from, uint64_t start)
+{
+	*to = *from;
+	pthread_mutex_init(&to->lock, NULL);
+	to->generation++;
+	to->copy = !from->copy;
+	to->start = to->end = start;
+	journal_seed(to);
+}
+
+int journal_replace(struct journal *from, struct place_io *io, struct journal *to)
+{
+	/* The data of all that was copied was synced: the mark says so in the new generation, too. */
+	int result = journal_mark(to, io, to->sequence);
+	if (result == 0)
+		result = journal_write_super(to, io);
+	pthread_mutex_destroy(&to->lock);
+	if (result)
+		return result;
+	from->generation = to->generation;
+	from->sequence = to->sequence;
+	from->crc_seed = to->crc_seed;
+	from->copy = to->copy;
+	from->start = to->start;
+	from->end = to->end;
+	return 0;
+}
+
+uint64_t journal_after(const struct journal *j)
+{
+	return (j->end + JOURNAL_SUPER_STEP - 1) / JOURNAL_SUPER_STEP * JOURNAL_SUPER_STEP;
+}
+
+uint32_t journal_sequence(struct journal *j)
+{
+	uint32_t sequence;
+	pthread_mutex_lock(&j->lock);
+	sequence = j->sequence;
+	pthread_mutex_unlock(&j->lock);
+	return sequence;
+}
+
+uint64_t journal_end(struct journal *j)
 {
 	uint64_t end;
 	pthread_mutex_lock(&j->lock);
 	end = j->end;
 	pthread_mutex_unlock(&j->lock);
 	return end;
+}
+
+uint64_t journal_bytes(struct journal *j)
+{
+	return journal_end(j) - j->start;
 }

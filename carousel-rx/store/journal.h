@@ -39,7 +39,8 @@ enum journal_type {
 #define JOURNAL_GROUP_BYTES 8u
 #define JOURNAL_HEAD_BYTES  20u
 #define JOURNAL_MAX_PAYLOAD (48u * 1024)
-#define JOURNAL_VERIFIED    1u /* flag of BLOCK */
+#define JOURNAL_START       8192u /* of the first region */
+#define JOURNAL_VERIFIED    1u    /* flag of BLOCK */
 
 struct journal_image {
 	uint8_t sha256[32];
@@ -102,6 +103,17 @@ int journal_mark(struct journal *, struct place_io *, uint32_t sequence);
 /* Syncs slot and spill, and marks what had been appended before. */
 int journal_sync_data(struct journal *, struct place_io *);
 
+/* Rewriting: `to` becomes the next generation of `from`, with its records from `start` on; to is appended to, and
+ * then replaces from: synced, made known by the superblock, synced. `to` has no lock of its own: one thread. */
+void journal_fork(struct journal *to, const struct journal *from, uint64_t start);
+int journal_replace(struct journal *from, struct place_io *, struct journal *to);
+/* Behind the region, where another may start. */
+uint64_t journal_after(const struct journal *);
+
+/* Of the last record. */
+uint32_t journal_sequence(struct journal *);
+/* Offset in the file behind the last record, and the length of the region of records. */
+uint64_t journal_end(struct journal *);
 uint64_t journal_bytes(struct journal *);
 
 #endif

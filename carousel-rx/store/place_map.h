@@ -26,15 +26,16 @@ struct map_group {
 
 struct map_block {
 	uint32_t source, esi_limit;
-	uint32_t real;        /* places: source symbols that are not padding */
-	uint32_t held;        /* symbols held, staged ones included */
-	uint32_t stored;      /* of those, on storage and journaled */
-	uint32_t want;        /* enough to try the decoder */
-	uint32_t cursor;      /* no place before this one is free for a foreign symbol */
-	uint32_t foreign_sum; /* XOR of the checks (symbol_check.h) of the symbols in foreign places */
-	uint32_t num_foreign; /* stored, in foreign places of the slot */
-	uint32_t num_spilled; /* in the spill, staged ones included */
-	uint32_t next_ready;  /* queue of blocks to be decoded */
+	uint32_t real;           /* places: source symbols that are not padding */
+	uint32_t held;           /* symbols held, staged ones included */
+	uint32_t stored;         /* of those, on storage and journaled */
+	uint32_t want;           /* enough to try the decoder */
+	uint32_t cursor;         /* no place before this one is free for a foreign symbol */
+	uint32_t foreign_sum;    /* XOR of the checks (symbol_check.h) of the symbols in foreign places */
+	uint32_t num_foreign;    /* stored, in foreign places of the slot */
+	uint32_t num_spilled;    /* in the spill, staged ones included */
+	uint32_t reset_sequence; /* of the journal: foreign symbols of before do not count */
+	uint32_t next_ready;     /* queue of blocks to be decoded */
 	bool is_done, is_verified /* by the index */, is_frozen, is_ready;
 	bool is_suspect; /* done, and to be checked again */
 };

@@ -129,6 +129,7 @@ static void replay_blocks(struct replay *r, const struct journal_record *record)
 		if (groups > record->len - at)
 			return;
 		map_set_block(r->map, sbn, (flags & JOURNAL_VERIFIED) != 0, record->payload + at);
+		r->map->block[sbn].reset_sequence = record->sequence;
 		replay_forget_copy(r, sbn);
 		at += groups;
 	}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define STORE_LEAST_MEMORY     (1024u * 1024)
+#define STORE_COMPACT_STEP     (256u * 1024)
 #define STORE_DEFAULT_INTERVAL 1000000000u
 
 int store_new(struct store **store, const struct store_config *config)
@@ -52,7 +53,7 @@ int store_end(struct store *s)
 	store_tables_deinit(s);
 	s->phase = STORE_IDLE;
 	s->error = 0;
-	s->is_suspect = s->wants_index = false;
+	s->is_suspect = s->wants_index = s->wants_compact = false;
 	memset(&s->look, 0, sizeof(s->look));
 	s->is_probe = s->is_dirty = s->wants_flush = s->wants_verify = s->wants_start_over = false;
 	return 0;
@@ -71,6 +72,8 @@ static int store_prepare(struct store *s, const struct store_image *image)
 	s->image = *image;
 	s->symbols_heard = s->symbols_dropped = s->bytes_written = 0;
 	s->write_allowed_ns = s->journal_at_sync = s->journal_bytes_seen = 0;
+	s->compact_step = STORE_COMPACT_STEP;
+	s->compact_at = 4 * STORE_COMPACT_STEP;
 	memset(&s->replayed, 0, sizeof(s->replayed));
 	return store_tables_init(s);
 }

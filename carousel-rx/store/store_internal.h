@@ -2,6 +2,7 @@
 #ifndef CAROUSEL_RX_STORE_STORE_INTERNAL_H
 #define CAROUSEL_RX_STORE_STORE_INTERNAL_H
 
+#include "carousel-rx/store/compact.h"
 #include "carousel-rx/store/index_check.h"
 #include "carousel-rx/store/replay.h"
 #include "carousel-rx/store/staging.h"
@@ -11,7 +12,16 @@
 /* Symbols wait at most so long in RAM: what a killed process loses. Syncing, which a power cut asks for, is rarer. */
 #define STORE_WRITE_INTERVAL_NS (20u * 1000 * 1000)
 
-enum store_work { WORK_OPEN, WORK_START_OVER, WORK_SYNC, WORK_DECODE, WORK_VERIFY, WORK_INDEX_OPEN, WORK_INDEX_LOOK };
+enum store_work {
+	WORK_OPEN,
+	WORK_START_OVER,
+	WORK_SYNC,
+	WORK_DECODE,
+	WORK_VERIFY,
+	WORK_INDEX_OPEN,
+	WORK_INDEX_LOOK,
+	WORK_COMPACT
+};
 
 struct write_job {
 	struct carousel_job job;
@@ -69,13 +79,15 @@ struct store {
 	struct write_job write;
 	struct work_job work;
 	struct store_look look;
-	bool wants_flush, wants_verify, wants_start_over, wants_index, is_dirty;
+	bool wants_flush, wants_verify, wants_start_over, wants_index, wants_compact, is_dirty;
 	bool is_suspect;           /* the whole was not right, and no block was found that is to blame */
 	uint64_t dirty_since_ns;   /* the oldest symbol written and not synced */
 	uint64_t ready_since_ns;   /* the oldest block that waits for decoding */
 	uint64_t write_allowed_ns; /* not before, because of the write rate */
 	uint64_t journal_at_sync;  /* its length then */
 	uint64_t journal_bytes_seen;
+	uint64_t compact_at;   /* journal bytes at which compacting is considered */
+	uint64_t compact_step; /* garbage that is not worth it */
 	uint64_t symbols_heard, symbols_dropped, bytes_written;
 };
 

@@ -34,6 +34,20 @@ static void write_run(struct carousel_job *job)
 	job->result = staging_write(&s->staging, w->buffer, &s->write_io, &s->journal);
 }
 
+/* Garbage comes from blocks that are done and from symbols that came one by one. */
+static void jobs_look_at_journal(struct store *s)
+{
+	uint64_t live;
+	if (s->config.allow_absent)
+		return;
+	s->journal_bytes_seen = journal_bytes(&s->journal);
+	if (s->phase != STORE_RECEIVING || s->journal_bytes_seen <= s->compact_at)
+		return;
+	live = compact_live_bytes(&s->map);
+	s->wants_compact = s->journal_bytes_seen >= live + live / 4 + s->compact_step;
+	s->compact_at = s->journal_bytes_seen + s->compact_step;
+}
+
 static int write_done(struct carousel_job *job, uint64_t now_ns)
 {
 	struct write_job *w = (struct write_job *)(void *)job;
@@ -55,6 +69,7 @@ static int write_done(struct carousel_job *job, uint64_t now_ns)
 	if (!s->is_dirty)
 		s->dirty_since_ns = now_ns;
 	s->is_dirty = true;
+	jobs_look_at_journal(s);
 	return 0;
 }
 
@@ -64,6 +79,9 @@ static uint64_t write_time(const struct store *s)
 	const struct staging_buffer *b = &s->staging.buffer[s->staging.filling];
 	uint64_t at;
 	if (s->write.is_running || s->phase != STORE_RECEIVING || b->used == 0)
+		return UINT64_MAX;
+	/* Compacting has the journal to itself. */
+	if (s->wants_compact && (!s->work.is_running || s->work.kind == WORK_COMPACT))
 		return UINT64_MAX;
 	at = b->used == s->staging.cap || s->wants_flush ? 0 : b->since_ns + STORE_WRITE_INTERVAL_NS;
 	return at < s->write_allowed_ns ? s->write_allowed_ns : at;
@@ -98,6 +116,9 @@ static void work_run(struct carousel_job *job)
 	case WORK_INDEX_LOOK:
 		job->result = store_look_run(s);
 		break;
+	case WORK_COMPACT:
+		job->result = compact_run(&s->decode, &s->journal);
+		break;
 	}
 }
 
@@ -129,7 +150,7 @@ static void work_opened(struct store *s, uint64_t now_ns)
 {
 	s->phase = STORE_RECEIVING;
 	s->ready_since_ns = now_ns;
-	s->journal_at_sync = journal_bytes(&s->journal);
+	s->journal_at_sync = s->journal_bytes_seen;
 	if (s->replayed.symbols_resumed)
 		log_write(s->config.log, CAROUSEL_LOG_NOTICE, "symbol store: %llu symbols found again, %llu refused",
 			(unsigned long long)s->replayed.symbols_resumed,
@@ -172,6 +193,7 @@ static int work_done(struct carousel_job *job, uint64_t now_ns)
 		store_break(s, result);
 		return 0;
 	}
+	jobs_look_at_journal(s);
 	switch (w->kind) {
 	case WORK_OPEN:
 	case WORK_START_OVER:
@@ -201,6 +223,11 @@ static int work_done(struct carousel_job *job, uint64_t now_ns)
 		break;
 	case WORK_INDEX_LOOK:
 		store_look_finish(s, now_ns);
+		break;
+	case WORK_COMPACT:
+		s->wants_compact = false;
+		s->journal_at_sync = s->journal_bytes_seen;
+		s->compact_at = s->journal_bytes_seen + s->compact_step;
 		break;
 	}
 	return 0;
@@ -270,8 +297,8 @@ static struct carousel_job *work_next(struct store *s, uint64_t now_ns)
 		return work_start(s, s->wants_start_over ? WORK_START_OVER : WORK_OPEN);
 	if (s->phase == STORE_VERIFYING && s->wants_verify)
 		return work_start(s, WORK_VERIFY);
-	if (!s->write.is_running)
-		s->journal_bytes_seen = s->config.allow_absent ? 0 : journal_bytes(&s->journal);
+	if (s->wants_compact)
+		return s->write.is_running ? NULL : work_start(s, WORK_COMPACT);
 	if (decode_time(s) <= now_ns && (job = decode_start(s)) != NULL)
 		return job;
 	if (sync_time(s) <= now_ns) {
@@ -318,6 +345,8 @@ uint64_t store_deadline(const struct store *s)
 		return at;
 	if (s->phase == STORE_OPENING || (s->phase == STORE_VERIFYING && s->wants_verify))
 		return 0;
+	if (s->wants_compact)
+		return s->write.is_running ? UINT64_MAX : 0;
 	if (s->phase == STORE_RECEIVING && (s->wants_index || store_look_is_due(s)))
 		return 0;
 	other = decode_time(s);
