@@ -70,6 +70,11 @@ static void plan_release(struct tx_encoder *e, struct tx_plan *plan)
 	memory_free(e->allocator, plan);
 }
 
+static size_t kept_bytes(const struct tx_encoder_object *object, uint32_t sbn)
+{
+	return fec_encoder_bytes(&object->plans[sbn < object->num_large ? 0 : 1]->shape) + ENCODER_ALIGNMENT;
+}
+
 int tx_encoder_object_init(struct tx_encoder *e, struct tx_encoder_object *object, const struct object_layout *layout,
 	const struct tx_source *source)
 {
@@ -85,15 +90,16 @@ int tx_encoder_object_init(struct tx_encoder *e, struct tx_encoder_object *objec
 		if (fec_block_of(oti, i == 0 ? 0 : oti->num_blocks - 1, &shape) == 0)
 			object->plans[i] = plan_take(e, &shape);
 	}
-	if (object->kept && object->plans[0] && object->plans[1])
-		return 0;
-	tx_encoder_object_deinit(e, object);
-	return CAROUSEL_E_MEMORY;
-}
-
-static size_t kept_bytes(const struct tx_encoder_object *object, uint32_t sbn)
-{
-	return fec_encoder_bytes(&object->plans[sbn < object->num_large ? 0 : 1]->shape) + ENCODER_ALIGNMENT;
+	if (object->kept == NULL || object->plans[0] == NULL || object->plans[1] == NULL) {
+		tx_encoder_object_deinit(e, object);
+		return CAROUSEL_E_MEMORY;
+	}
+	/* All or nothing: an object of which some blocks must be loaded again needs long segments all the same. */
+	object->keeps_bytes = oti->num_blocks * (uint64_t)kept_bytes(object, 0);
+	object->keeps = object->keeps_bytes <= e->encoder_bytes - e->encoder_used;
+	if (object->keeps)
+		e->encoder_used += object->keeps_bytes;
+	return 0;
 }
 
 void tx_encoder_object_deinit(struct tx_encoder *e, struct tx_encoder_object *object)
@@ -101,12 +107,12 @@ void tx_encoder_object_deinit(struct tx_encoder *e, struct tx_encoder_object *ob
 	for (uint32_t sbn = 0; object->kept && sbn < object->layout->oti.num_blocks; sbn++) {
 		if (object->kept[sbn].encoder)
 			fec_encoder_deinit(object->kept[sbn].encoder);
-		if (object->kept[sbn].memory)
-			e->encoder_used -= kept_bytes(object, sbn);
 		memory_free(e->allocator, object->kept[sbn].memory);
 	}
 	memory_free(e->allocator, object->kept);
 	object->kept = NULL;
+	if (object->keeps)
+		e->encoder_used -= object->keeps_bytes;
 	for (unsigned i = 0; i < 2; i++) {
 		plan_release(e, object->plans[i]);
 		object->plans[i] = NULL;
@@ -266,18 +272,14 @@ static int encode_done(struct tx_job *base, uint64_t now_ns)
 	return result;
 }
 
-/* Memory for encoders that are kept, as far as the budget goes. */
 static void keep_encoders(struct encode_job *job)
 {
 	struct tx_encoder *e = job->shared;
-	for (uint32_t b = 0; b < job->num_blocks; b++) {
-		uint32_t sbn = job->request.first_block + b;
-		size_t bytes = kept_bytes(job->object, sbn);
-		if (job->object->kept[sbn].memory || bytes > e->encoder_bytes - e->encoder_used)
-			continue;
-		job->object->kept[sbn].memory = memory_alloc(e->allocator, bytes, 1);
-		if (job->object->kept[sbn].memory)
-			e->encoder_used += bytes;
+	for (uint32_t b = 0; job->object->keeps && b < job->num_blocks; b++) {
+		struct tx_kept_encoder *kept = &job->object->kept[job->request.first_block + b];
+		if (kept->memory == NULL)
+			kept->memory =
+				memory_alloc(e->allocator, kept_bytes(job->object, job->request.first_block + b), 1);
 	}
 }
 

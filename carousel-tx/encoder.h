@@ -22,7 +22,7 @@ struct tx_encoder {
 	const struct carousel_allocator *allocator;
 	const struct tx_spool *spool;
 	size_t read_ahead_bytes, encoder_bytes, spool_bytes; /* budgets */
-	size_t read_ahead_used, encoder_used, spool_used;
+	uint64_t read_ahead_used, encoder_used, spool_used;
 	struct tx_plan *plans;
 	void *work; /* one batch of blocks, and one encoder */
 	size_t work_bytes;
@@ -42,8 +42,9 @@ struct tx_encoder_object {
 	struct tx_kept_encoder {
 		void *memory; /* NULL: none is kept */
 		struct fec_encoder *encoder;
-	} * kept; /* one a block */
-	bool is_wholly_kept;
+	} * kept;   /* one a block */
+	bool keeps; /* all of its encoders are kept once they are made */
+	uint64_t keeps_bytes;
 };
 
 /* Errors: MEMORY. */

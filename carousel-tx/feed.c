@@ -86,7 +86,7 @@ static void feed_lay_out(struct tx_feed *feed, const struct tx_cursor *cursor)
 		return;
 	left = e->spool_bytes > e->spool_used ? e->spool_bytes - e->spool_used : 0;
 	rows = left / (2 * TX_FEED_SEGMENTS) / row_bytes;
-	if (oti->num_blocks * fec_encoder_bytes(&feed->object->plans[0]->shape) <= e->encoder_bytes - e->encoder_used)
+	if (feed->object->keeps)
 		rows = at_most(rows, KEPT_SEGMENT_BYTES / row_bytes);
 	if (rows < MIN_SEGMENT_ROWS)
 		rows = MIN_SEGMENT_ROWS;

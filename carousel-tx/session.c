@@ -226,7 +226,7 @@ int tx_session_fdt_packet(
 	int result;
 	bytes_writer_init(&w, buffer, cap);
 	result = alc_write_header(&w, &header);
-	if (result == 0 && (w.len < plain || cap < TX_MAX_PACKET_BYTES))
+	if (result == 0 && w.len < plain)
 		result = CAROUSEL_E_LIMIT;
 	if (result)
 		return result;

@@ -50,8 +50,8 @@ static int config_fill(struct tx *tx, const struct tx_config *config)
 	if (c->fdt_lifetime_ns == 0)
 		c->fdt_lifetime_ns = 3600ull * TX_NS_PER_S;
 	c->read_ahead_bytes = c->read_ahead_bytes ? c->read_ahead_bytes : 32u << 20;
-	c->encoder_bytes = c->encoder_bytes ? c->encoder_bytes : 256u << 20;
-	c->spool_bytes = c->spool_bytes ? c->spool_bytes : 256u << 20;
+	c->encoder_bytes = c->encoder_bytes ? c->encoder_bytes : 384u << 20;
+	c->spool_bytes = c->spool_bytes ? c->spool_bytes : 128u << 20;
 	for (unsigned role = 0; role < TX_NUM_ROLES; role++)
 		if (c->period_ns[role] == 0)
 			c->period_ns[role] = role <= TX_ROLE_HEARTBEAT ? FAST_PERIOD_NS : DEFAULT_PERIOD_NS;

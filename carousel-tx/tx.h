@@ -92,8 +92,8 @@ struct tx_config {
 	uint16_t symbol_size;             /* of documents and indexes [1024] */
 	bool control_no_code;             /* documents and indexes in Compact No-Code instead of RaptorQ */
 	size_t read_ahead_bytes;          /* of images in their source pass, in all [32 MiB] */
-	size_t encoder_bytes;         /* kept to make repair symbols without loading a block again, in all [256 MiB] */
-	size_t spool_bytes;           /* repair symbols made ahead, in all [256 MiB] */
+	size_t encoder_bytes;         /* kept to make repair symbols without loading a block again, in all [384 MiB] */
+	size_t spool_bytes;           /* repair symbols made ahead, in all [128 MiB] */
 	const struct tx_spool *spool; /* NULL: the allocator */
 	const struct key_signer *heartbeat_signer; /* NULL: no heartbeats and no schedule */
 	/* Stores the counters' text (counters.h), synced, replacing what was there; called inside jobs. NULL: nothing
