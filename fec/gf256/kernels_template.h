@@ -250,11 +250,15 @@ INLINE void LEVEL(combine_lines)(uint8_t *out, const uint16_t *place, size_t n, 
 	for (unsigned e = 0; e < 64; e++) {
 		const unsigned low = (e & 15) & -(e & 15), input = (e & ~15u) / 4 + (unsigned)__builtin_ctz(low | 16);
 		const uint8_t *rest = tables + (e - low) * slot, *one = in + input * slot;
-		for (size_t h = 0; h < slot; h += VEC_BYTES) {
-			VEC x = ZERO();
-			if (low)
-				x = input < count ? XOR(LOAD(rest + h), LOAD(one + h)) : LOAD(rest + h);
-			STORE(tables + e * slot + h, x);
+		if (low && (e & ~15u) / 4 >= count)
+			continue; /* no bit will ask for it */
+		for (size_t h = 0; h < slot; h += vecs * VEC_BYTES) {
+			VEC x[8];
+			UNROLL for (unsigned v = 0; v < vecs; v++) x[v] = low ? LOAD(rest + h + v * VEC_BYTES) : ZERO();
+			if (low && input < count)
+				UNROLL for (unsigned v = 0; v < vecs; v++) x[v] =
+					XOR(x[v], LOAD(one + h + v * VEC_BYTES));
+			UNROLL for (unsigned v = 0; v < vecs; v++) STORE(tables + e * slot + h + v * VEC_BYTES, x[v]);
 		}
 	}
 	for (size_t i = 0; i < n; i++, bits += bits_stride) {

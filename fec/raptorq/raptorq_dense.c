@@ -170,22 +170,37 @@ static void expand_bits(const uint8_t *bits, uint32_t count, uint8_t *out)
 		out[i] = raptorq_dense_has(bits, i);
 }
 
+/* Rows of octets are padded to whole vectors. */
+static size_t padded(size_t octets)
+{
+	return (octets + 63) & ~(size_t)63;
+}
+
+size_t raptorq_dense_scratch(uint32_t inactive)
+{
+	return padded(inactive) * (2 + RAPTORQ_MAX_H) + RAPTORQ_MAX_H * padded(2 * (size_t)RAPTORQ_MAX_H + inactive);
+}
+
 /* Free columns from checks and HDPC sums: what they take from solved columns is taken from these columns' checks. */
 static void write_hdpc_inverse(struct raptorq_build *b, const uint8_t *rows, size_t width, uint8_t *expanded)
 {
 	struct raptorq_program *prog = &b->program;
 	const uint32_t h = b->params->h, n = prog->rank + h;
-	memset(prog->hdpc_inverse, 0, prog->num_free * (size_t)n);
+	const size_t pad = padded(prog->rank);
+	uint8_t *sums = expanded + pad;
+	memset(expanded, 0, pad * (1 + prog->num_free));
 	for (uint32_t i = 0; i < prog->rank; i++) {
 		expand_bits(raptorq_dense_row(b, i) + b->dense_half, prog->rank, expanded);
 		for (uint32_t k = 0; k < prog->num_free; k++) {
 			const uint8_t c = rows[k * width + prog->num_free + RAPTORQ_MAX_H + b->pivot[i]];
 			if (c)
-				b->kernels->mad(prog->hdpc_inverse + k * (size_t)n, expanded, c, prog->rank);
+				b->kernels->mad(sums + k * pad, expanded, c, pad);
 		}
 	}
-	for (uint32_t k = 0; k < prog->num_free; k++)
+	for (uint32_t k = 0; k < prog->num_free; k++) {
+		memcpy(prog->hdpc_inverse + k * (size_t)n, sums + k * pad, prog->rank);
 		memcpy(prog->hdpc_inverse + k * (size_t)n + prog->rank, rows + k * width + prog->num_free, h);
+	}
 }
 
 int raptorq_dense_finish(struct raptorq_build *b)
@@ -194,13 +209,14 @@ int raptorq_dense_finish(struct raptorq_build *b)
 	const uint32_t h = b->params->h;
 	uint16_t free_column[RAPTORQ_MAX_H];
 	/* Rows of [Hf | I | H over the solved columns]: the first num_free columns are solved for. */
-	uint8_t *is_pivot = b->scratch, *expanded = is_pivot + prog->inactive, *rows = expanded + prog->inactive;
+	uint8_t *is_pivot = b->scratch, *rows = is_pivot + padded(prog->inactive), *expanded;
 	size_t width;
 	int error;
 	prog->num_free = free_columns(b, free_column, is_pivot);
 	if (prog->num_free > h)
 		return CAROUSEL_E_NEED_MORE;
-	width = prog->num_free + RAPTORQ_MAX_H + prog->inactive;
+	width = padded(prog->num_free + RAPTORQ_MAX_H + prog->inactive);
+	expanded = rows + h * width;
 	memset(rows, 0, h * width);
 	for (uint32_t r = 0; r < h; r++) {
 		const uint8_t *from = b->hdpc + r * (size_t)b->max_inactive;

@@ -28,6 +28,8 @@ void raptorq_dense_insert(struct raptorq_build *, uint32_t count);
  * 1) octets of scratch. */
 void raptorq_dense_hdpc(struct raptorq_build *, uint8_t *weights);
 
+/* Octets of scratch that raptorq_dense_finish wants. */
+size_t raptorq_dense_scratch(uint32_t inactive);
 /* Solves for the free columns and writes inverse, open and hdpc_inverse. 0 or NEED_MORE. */
 int raptorq_dense_finish(struct raptorq_build *);
 

@@ -73,19 +73,27 @@ static int find_rows(struct raptorq_encoder *e, const struct fec_symbols *source
 	return 0;
 }
 
+/* Points data at the rows of the operations and checks. */
+static void point_data(struct raptorq_encoder *e, const struct raptorq_program *prog)
+{
+	for (uint32_t i = 0; i < prog->peeled + prog->rank; i++) {
+		const uint32_t row = i < prog->peeled ? prog->order_row[i] : prog->check_row[i - prog->peeled];
+		e->data[i] = row < e->base.block.num_source ? e->rows[row] : raptorq_zeros;
+	}
+}
+
 /* Computes columns [off, off + lines * 64), `lines` at a time as they fit the cache. What is staged lies in the order
- * of the operations. */
-static void run_columns(struct raptorq_encoder *e, const struct raptorq_plan *plan, size_t off, unsigned lines)
+ * of the operations. fresh: the rows are others than the last time. */
+static void run_columns(
+	struct raptorq_encoder *e, const struct raptorq_plan *plan, size_t off, unsigned lines, bool fresh)
 {
 	const struct gf256_kernels *k = gf256_kernels();
 	const struct raptorq_program *prog = &plan->program;
 	const size_t ops = prog->peeled + (size_t)prog->rank, size = e->params.l * e->stride;
 	const unsigned tile = raptorq_next_lines(e->lines, lines * (size_t)GF256_LINE);
 	const size_t width = tile * (size_t)GF256_LINE;
-	for (size_t i = 0; i < ops; i++) {
-		const uint32_t row = i < prog->peeled ? prog->order_row[i] : prog->check_row[i - prog->peeled];
-		e->data[i] = row < e->base.block.num_source ? e->rows[row] : raptorq_zeros;
-	}
+	if (e->stage_lines || fresh)
+		point_data(e, prog);
 	if (e->stage_lines) {
 		k->spread(e->stage, ops * width, tile, e->data, ops, off, lines);
 		for (size_t i = 0; i < ops; i++)
@@ -116,14 +124,14 @@ int raptorq_encoder_init(struct fec_encoder **out, void *mem, size_t mem_bytes, 
 	for (size_t off = 0; off < whole;) {
 		const unsigned most = e->stage_lines ? e->stage_lines : e->lines;
 		const unsigned lines = raptorq_next_lines(most, whole - off);
-		run_columns(e, plan, off, lines);
+		run_columns(e, plan, off, lines, off == 0);
 		off += lines * (size_t)GF256_LINE;
 	}
 	if (whole < size) {
 		error = find_rows(e, source, whole, size - whole, true);
 		if (error)
 			return error;
-		run_columns(e, plan, whole, 1);
+		run_columns(e, plan, whole, 1, true);
 	}
 	*out = &e->base;
 	return 0;

@@ -64,7 +64,7 @@ void raptorq_build_layout_dense(struct raptorq_build *b, struct raptorq_arena *a
 void raptorq_build_layout_scratch(struct raptorq_build *b, struct raptorq_arena *a)
 {
 	const size_t width = b->symbolic_bytes > 16 ? b->symbolic_bytes : 16;
-	const size_t hdpc = RAPTORQ_MAX_H * (2 * (size_t)RAPTORQ_MAX_H + b->max_inactive) + 2 * (size_t)b->max_inactive;
+	const size_t hdpc = raptorq_dense_scratch(b->max_inactive);
 	const size_t symbolic = (b->params->l + 1) * width;
 	struct raptorq_arena again = *a;
 	/* Peeling, HDPC weights, symbolic columns and the HDPC solution come one after the other. */
