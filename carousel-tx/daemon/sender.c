@@ -19,10 +19,8 @@ static bool flush(struct sender *s)
 	result = udp_send(&s->udp, s->packets + s->first, s->count, &sent);
 	s->first += sent;
 	s->count -= sent;
-	if (result == CAROUSEL_E_BUSY) {
-		loop_watch_set(s->watch, LOOP_WRITE);
+	if (result == CAROUSEL_E_BUSY)
 		return false;
-	}
 	/* A packet that is too long for the path is given up; it counts as lost. */
 	if (result == CAROUSEL_E_LIMIT && s->count) {
 		s->first++;
@@ -60,6 +58,9 @@ static void sender_turn(struct sender *s)
 		if (s->count == 0)
 			break;
 	}
+	/* What is left after a whole turn waits for the socket like what the socket refused: no deadline watches over it. */
+	if (s->count)
+		loop_watch_set(s->watch, LOOP_WRITE);
 	if (s->error)
 		loop_stop(s->loop);
 	s->sent(s->user);
