@@ -1,0 +1,62 @@
+/* covers: carousel-rx/store/replay.c carousel-rx/store/held.c carousel-rx/store/decode.c carousel-rx/store/compact.c
+ *
+ * A sample of the power cuts that `make check-faults` tries in full. */
+#include "tests/lib/power_run.h"
+#include "tests/lib/test.h"
+
+#define SAMPLE_BYTES (4096u * 47 + 1234)
+
+static void sample(uint8_t encoding_id, uint16_t instance_id, enum object_layout_kind kind, uint32_t most, bool late,
+	bool with_index)
+{
+	const struct store_fixture_shape shape = {.encoding_id = encoding_id,
+		.instance_id = instance_id,
+		.kind = kind,
+		.symbol_size = encoding_id == FEC_SMALL_BLOCK ? 2048
+			       : kind == OBJECT_STRIPED       ? 1024
+							      : 1000,
+		.block_symbols = encoding_id == FEC_SMALL_BLOCK ? 16 : 66,
+		.max_encoding_symbols = most,
+		.image_bytes = SAMPLE_BYTES,
+		.seed = 1};
+	const struct power_sweep sweep = {
+		.shape = &shape, .loss_percent = 15, .repair_first = late, .with_index = with_index, .every = 9};
+	if (fec_scheme_is_available(encoding_id, instance_id))
+		assert_true(power_sweep(&sweep) > 100);
+}
+
+static void test_no_code(void **state)
+{
+	(void)state;
+	sample(FEC_COMPACT_NO_CODE, 0, OBJECT_LINEAR, 0, false, false);
+}
+
+static void test_small_block(void **state)
+{
+	(void)state;
+	sample(FEC_SMALL_BLOCK, FEC_INSTANCE_RS_VAND, OBJECT_STRIPED, 32, true, false);
+}
+
+static void test_reed_solomon(void **state)
+{
+	(void)state;
+	sample(FEC_REED_SOLOMON_GF256, 0, OBJECT_STRIPED, 200, true, true);
+}
+
+static void test_raptorq(void **state)
+{
+	(void)state;
+	sample(FEC_RAPTORQ, 0, OBJECT_STRIPED, 0, false, true);
+	sample(FEC_RAPTORQ, 0, OBJECT_LINEAR, 0, true, false);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_no_code),
+		cmocka_unit_test(test_small_block),
+		cmocka_unit_test(test_reed_solomon),
+		cmocka_unit_test(test_raptorq),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
