@@ -3,14 +3,26 @@
 #include "common/carousel_error.h"
 #include "common/io/clock.h"
 #include "policy-map/cli/catalogue.h"
+#include "policy-map/cli/fleet.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#define MAX_VERSIONS 1000000u
+
+struct version_count {
+	char class_name[MANIFEST_MAX_CLASS_BYTES];
+	uint32_t version;
+	uint64_t boxes;
+};
 
 struct run {
 	const char *path;
 	struct linting *linting;
 	struct catalogue catalogue;
+	struct fleet_db *fleet; /* NULL: none */
+	struct version_count *versions;
+	size_t num_versions, cap_versions;
 };
 
 static void report(void *user, const struct lint_finding *f)
@@ -44,6 +56,39 @@ static const struct manifest *find_manifest(void *user, const uint8_t sha256[HAS
 	return catalogue_find(&run->catalogue, sha256);
 }
 
+static bool box_is_known(void *user, const char *box_id)
+{
+	struct run *run = user;
+	return fleet_db_has_box(run->fleet, box_id);
+}
+
+/* Counted once: a count of its own for each row would walk over the fleet each time. */
+static int take_version(void *user, const char *class_name, const char *category, uint32_t version, uint64_t count)
+{
+	struct run *run = user;
+	int result = memory_grow(NULL, (void **)&run->versions, &run->cap_versions, run->num_versions,
+		sizeof *run->versions, MAX_VERSIONS);
+	(void)category;
+	if (result)
+		return result;
+	run->versions[run->num_versions] = (struct version_count){.version = version, .boxes = count};
+	snprintf(run->versions[run->num_versions++].class_name, sizeof run->versions->class_name, "%s", class_name);
+	return 0;
+}
+
+static uint64_t boxes_above(void *user, const char *class_name, uint32_t version)
+{
+	const struct run *run = user;
+	uint64_t boxes = 0;
+	for (size_t i = 0; i < run->num_versions; i++) {
+		const struct version_count *v = &run->versions[i];
+		if (v->version > version && v->version != POLICY_VERSION_SPECIAL &&
+			strcmp(v->class_name, class_name) == 0)
+			boxes += v->boxes;
+	}
+	return boxes;
+}
+
 static int load_previous(const struct cli *cli, const char *path, struct policy_map **map)
 {
 	struct document d;
@@ -63,6 +108,8 @@ static int run_lint(const struct cli *cli, const struct document *d, struct run 
 		.slot_bytes = run->linting->slot_bytes,
 		.user = run,
 		.manifest = run->linting->catalogue_path ? find_manifest : NULL,
+		.box_is_known = run->fleet ? box_is_known : NULL,
+		.boxes_above = run->fleet ? boxes_above : NULL,
 		.report = report};
 	const char *text = (const char *)d->payload;
 	struct policy_map_error e;
@@ -77,6 +124,15 @@ static int run_lint(const struct cli *cli, const struct document *d, struct run 
 	return result ? cli_fail(cli, "%s: %s", run->path, carousel_strerror(result)) : CLI_OK;
 }
 
+static int load_fleet(const struct cli *cli, const char *path, struct run *run)
+{
+	int result = fleet_open(cli, path, true, &run->fleet), error;
+	if (result != CLI_OK)
+		return result;
+	error = fleet_db_each_version(run->fleet, take_version, run);
+	return error ? fleet_fail(cli, path, run->fleet, error) : CLI_OK;
+}
+
 int linting_run(const struct cli *cli, const char *path, const struct document *d, struct linting *l)
 {
 	struct run run = {.path = path, .linting = l};
@@ -89,8 +145,12 @@ int linting_run(const struct cli *cli, const char *path, const struct document *
 		result = load_previous(cli, l->previous_path, &previous);
 	if (result == CLI_OK && l->catalogue_path)
 		result = catalogue_load(cli, l->catalogue_path, &run.catalogue);
+	if (result == CLI_OK && l->fleet_path)
+		result = load_fleet(cli, l->fleet_path, &run);
 	if (result == CLI_OK)
 		result = run_lint(cli, d, &run, previous);
+	fleet_db_close(run.fleet);
+	memory_free(NULL, run.versions);
 	catalogue_deinit(&run.catalogue);
 	policy_map_free(previous);
 	return result;

@@ -8,6 +8,7 @@
 struct linting {
 	const char *previous_path;  /* last signed map, or NULL */
 	const char *catalogue_path; /* or NULL */
+	const char *fleet_path;     /* or NULL */
 	uint64_t slot_bytes;        /* 0: not known */
 	bool errors_only;
 	json_t *findings;          /* an array to add to, instead of lines on stderr; NULL: lines */

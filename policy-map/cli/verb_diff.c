@@ -1,34 +1,104 @@
 #include "policy-map/cli/verbs.h"
 
 #include "policy-map/cli/diff.h"
+#include "policy-map/cli/fleet.h"
+#include "policy-map/fleet/what_if.h"
+#include "policy-map/map_value.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 struct diff_options {
+	const char *fleet, *at;
+	uint64_t gate_time_s;
 	bool paths, json;
 };
+
+static json_t *flip_json(const struct what_if_flip *f)
+{
+	json_t *examples = json_array();
+	for (unsigned i = 0; i < WHAT_IF_EXAMPLES && i < f->boxes; i++)
+		json_array_append_new(examples, json_string(f->examples[i]));
+	return json_pack("{s:s,s:{s:s,s:s,s:I,s:I},s:{s:s,s:s,s:I,s:I},s:I,s:o}", "class", f->class_name, "old",
+		"decision", policy_verdict_name(f->old_verdict), "reason", policy_reason_name(f->old_reason), "target",
+		(json_int_t)f->old_target, "line", (json_int_t)f->old_line, "new", "decision",
+		policy_verdict_name(f->new_verdict), "reason", policy_reason_name(f->new_reason), "target",
+		(json_int_t)f->new_target, "line", (json_int_t)f->new_line, "boxes", (json_int_t)f->boxes, "examples",
+		examples);
+}
+
+static void print_flip(const struct what_if_flip *f)
+{
+	printf("%10" PRIu64 "  %s  %s %" PRIu32 " (%s, line %" PRIu32 ") -> %s %" PRIu32 " (%s, line %" PRIu32
+	       ")  such as %s\n",
+		f->boxes, f->class_name, policy_verdict_name(f->old_verdict), f->old_target,
+		policy_reason_name(f->old_reason), f->old_line, policy_verdict_name(f->new_verdict), f->new_target,
+		policy_reason_name(f->new_reason), f->new_line, f->examples[0]);
+}
+
+static int diff_fleet(
+	const struct cli *cli, struct policy_map *const maps[2], const struct diff_options *o, json_t *list)
+{
+	struct what_if_diff d;
+	struct fleet_db *db;
+	int result = fleet_open(cli, o->fleet, true, &db), error;
+	if (result != CLI_OK)
+		return result;
+	error = what_if_diff(db, maps[0], maps[1], o->gate_time_s, &d);
+	if (error) {
+		result = fleet_fail(cli, o->fleet, db, error);
+		fleet_db_close(db);
+		return result;
+	}
+	if (list == NULL)
+		printf("\n%" PRIu64 " of %" PRIu64 " boxes would do something else\n", d.flips, d.boxes);
+	for (size_t i = 0; i < d.num_kinds; i++) {
+		if (list)
+			json_array_append_new(list, flip_json(&d.kinds[i]));
+		else
+			print_flip(&d.kinds[i]);
+	}
+	what_if_diff_deinit(&d);
+	fleet_db_close(db);
+	return CLI_OK;
+}
 
 static int diff(const struct cli *cli, const struct document docs[2], struct policy_map *const maps[2],
 	const struct diff_options *o)
 {
-	json_t *list = o->json ? json_array() : NULL;
+	json_t *list = o->json ? json_array() : NULL, *flips = o->json ? json_array() : NULL;
 	int result;
 	if (o->paths)
 		result = diff_paths(cli, maps[0], maps[1], list);
 	else
 		result = diff_lines(cli, (const char *)docs[0].payload, docs[0].payload_len,
 			(const char *)docs[1].payload, docs[1].payload_len, list);
+	if (result == CLI_OK && o->fleet)
+		result = diff_fleet(cli, maps, o, flips);
 	if (result == CLI_OK && o->json)
-		return document_print_json(
-			cli, json_pack("{s:s,s:o}", "format", "carousel-diff/1", o->paths ? "paths" : "changes", list));
+		return document_print_json(cli, json_pack("{s:s,s:o,s:o}", "format", "carousel-diff/1",
+							o->paths ? "paths" : "changes", list, "flips", flips));
 	json_decref(list);
+	json_decref(flips);
 	return result;
+}
+
+static int parse_at(const struct cli *cli, struct diff_options *o)
+{
+	if (o->at && strcmp(o->at, "end") == 0)
+		o->gate_time_s = UINT64_MAX;
+	else if (o->at && map_value_time(o->at, &o->gate_time_s) != 0)
+		return cli_usage(cli, "--at: \"end\" or a time such as 2026-11-21T12:00Z, not \"%s\"", o->at);
+	return CLI_OK;
 }
 
 int verb_diff(const struct cli *cli, int argc, char **argv)
 {
 	struct diff_options o = {0};
 	const struct cli_option options[] = {
+		{"fleet", CLI_STRING, &o.fleet, 0, 0, "DB", "how many boxes would flip, and which"},
+		{"at", CLI_STRING, &o.at, 0, 0, "TIME", "at this gate time, or \"end\" (default: each map as issued)"},
 		{"paths", CLI_FLAG, &o.paths, 0, 0, NULL, "every from -> to that NEW asks for: what QA has to try"},
 		{"json", CLI_FLAG, &o.json, 0, 0, NULL, "print JSON"},
 	};
@@ -37,6 +107,7 @@ int verb_diff(const struct cli *cli, int argc, char **argv)
 	int result = cli_options(cli, options, sizeof options / sizeof *options, &argc, argv, 2, 2);
 	if (result)
 		return result == CLI_HELP ? CLI_OK : result;
+	result = parse_at(cli, &o);
 	for (unsigned i = 0; i < 2 && result == CLI_OK; i++) {
 		result = document_load(cli, argv[1 + i], &docs[i]);
 		if (result == CLI_OK)

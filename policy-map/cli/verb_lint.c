@@ -21,6 +21,8 @@ int verb_lint(const struct cli *cli, int argc, char **argv)
 	const struct cli_option options[] = {
 		{"previous", CLI_STRING, &l.previous_path, 0, 0, "MAP", "the map that was signed last"},
 		{"catalogue", CLI_STRING, &l.catalogue_path, 0, 0, "DIR", "where the published manifests are"},
+		{"fleet", CLI_STRING, &l.fleet_path, 0, 0, "DB",
+			"fleet database: unknown boxes, versions above a maximum"},
 		{"slot", CLI_BYTES, &l.slot_bytes, 0, 0, "BYTES", "size of the smallest slot"},
 		{"strict", CLI_FLAG, &strict, 0, 0, NULL, "fail on warnings, too"},
 		{"json", CLI_FLAG, &json, 0, 0, NULL, "print JSON"},

@@ -5,11 +5,13 @@
 
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SCHEMA_VERSION 1
+#define MAX_NAMES      1000000
 
-enum statement { PUT, GET, TO_HISTORY, PUT_NAME, GET_NAME, PUT_KEY, GET_KEY, HAS_BOX, COUNT_ABOVE, NUM_STATEMENTS };
+enum statement { PUT, GET, TO_HISTORY, PUT_NAME, GET_NAME, PUT_KEY, GET_KEY, HAS_BOX, NUM_STATEMENTS };
 
 static const char *const statements[NUM_STATEMENTS] = {
 	[PUT] = "INSERT OR REPLACE INTO box(id,class,category,version,since,seen,serial,failures,trust,state,reason)"
@@ -21,8 +23,6 @@ static const char *const statements[NUM_STATEMENTS] = {
 	[PUT_KEY] = "INSERT OR REPLACE INTO key(id,der) VALUES(?1,?2)",
 	[GET_KEY] = "SELECT der FROM key WHERE id=?1",
 	[HAS_BOX] = "SELECT 1 FROM box WHERE id=?1",
-	[COUNT_ABOVE] = "SELECT count(*) FROM box WHERE class=(SELECT number FROM name WHERE text=?1) AND version>?2"
-			" AND version<4294967295",
 };
 
 static const char schema[] =
@@ -47,7 +47,6 @@ struct fleet_db {
 		char text[65];
 		int64_t number;
 	} names[NAME_CACHE];
-	bool in_transaction;
 };
 
 static int storage(int code)
@@ -101,7 +100,7 @@ static int set_up(struct fleet_db *db)
 int fleet_db_open(const char *path, bool must_exist, struct fleet_db **out)
 {
 	struct fleet_db *db = memory_alloc(NULL, 1, sizeof *db);
-	int flags = SQLITE_OPEN_READWRITE | (must_exist ? 0 : SQLITE_OPEN_CREATE), code, result;
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (must_exist ? 0 : SQLITE_OPEN_CREATE), code, result;
 	*out = NULL;
 	if (db == NULL)
 		return CAROUSEL_E_MEMORY;
@@ -127,14 +126,11 @@ void fleet_db_close(struct fleet_db *db)
 
 int fleet_db_begin(struct fleet_db *db)
 {
-	int result = run(db, "BEGIN IMMEDIATE");
-	db->in_transaction = result == 0;
-	return result;
+	return run(db, "BEGIN IMMEDIATE");
 }
 
 int fleet_db_commit(struct fleet_db *db)
 {
-	db->in_transaction = false;
 	return run(db, "COMMIT");
 }
 
@@ -299,18 +295,6 @@ bool fleet_db_has_box(struct fleet_db *db, const char *box_id)
 	return has;
 }
 
-uint64_t fleet_db_count_above(struct fleet_db *db, const char *class_name, uint32_t version)
-{
-	sqlite3_stmt *s = db->prepared[COUNT_ABOVE];
-	uint64_t count = 0;
-	bind_text(s, 1, class_name);
-	sqlite3_bind_int64(s, 2, version);
-	if (sqlite3_step(s) == SQLITE_ROW)
-		count = (uint64_t)sqlite3_column_int64(s, 0);
-	sqlite3_reset(s);
-	return count;
-}
-
 /* Runs a query and hands each row to `take`. */
 static int each_row(
 	struct fleet_db *db, const char *sql, const char *text, int (*take)(sqlite3_stmt *, void *user), void *user)
@@ -327,64 +311,155 @@ static int each_row(
 	return result ? result : code == SQLITE_DONE ? 0 : storage(code);
 }
 
+/* Numbers of names to their texts, so that a walk over all boxes needs no joins. */
+struct name_table {
+	char **texts;
+	size_t count, cap;
+};
+
+static int take_name(sqlite3_stmt *s, void *user)
+{
+	struct name_table *t = user;
+	int64_t number = sqlite3_column_int64(s, 0);
+	const char *text = (const char *)sqlite3_column_text(s, 1);
+	if (number < 0 || number > MAX_NAMES || text == NULL)
+		return CAROUSEL_E_STORAGE;
+	while (t->count <= (size_t)number) {
+		int result = memory_grow(NULL, (void **)&t->texts, &t->cap, t->count, sizeof *t->texts, MAX_NAMES + 1);
+		if (result)
+			return result;
+		t->texts[t->count++] = NULL;
+	}
+	t->texts[number] = memory_copy_string(NULL, text, strlen(text));
+	return t->texts[number] ? 0 : CAROUSEL_E_MEMORY;
+}
+
 struct take_box {
 	int (*take)(void *, const struct fleet_box *);
 	void *user;
+	const struct name_table *names;
 };
+
+/* A number without a name: the file was edited by other hands. */
+static const char *name_of(const struct name_table *t, int64_t number)
+{
+	return number >= 0 && (size_t)number < t->count ? t->texts[number] : NULL;
+}
 
 static int give_box(sqlite3_stmt *s, void *user)
 {
 	const struct take_box *t = user;
 	const struct fleet_box box = {
 		.id = (const char *)sqlite3_column_text(s, 0),
-		.class_name = (const char *)sqlite3_column_text(s, 1),
-		.category = (const char *)sqlite3_column_text(s, 2),
+		.class_name = name_of(t->names, sqlite3_column_int64(s, 1)),
+		.category = name_of(t->names, sqlite3_column_int64(s, 2)),
 		.version = (uint32_t)sqlite3_column_int64(s, 3),
 		.since_s = (uint64_t)sqlite3_column_int64(s, 4),
 		.seen_s = (uint64_t)sqlite3_column_int64(s, 5),
 		.serial = (uint64_t)sqlite3_column_int64(s, 6),
 		.failures = sqlite3_column_int64(s, 7),
 		.trust = (enum fleet_trust)sqlite3_column_int(s, 8),
-		.state = (const char *)sqlite3_column_text(s, 9),
-		.reason = (const char *)sqlite3_column_text(s, 10),
+		.state = name_of(t->names, sqlite3_column_int64(s, 9)),
+		.reason = name_of(t->names, sqlite3_column_int64(s, 10)),
 	};
 	if (box.id == NULL || box.class_name == NULL || box.category == NULL || box.state == NULL || box.reason == NULL)
-		return CAROUSEL_E_STORAGE; /* a name that no longer is there: the file was edited by other hands */
+		return CAROUSEL_E_STORAGE;
 	return t->take(t->user, &box);
+}
+
+static int load_names(struct fleet_db *db, struct name_table *names)
+{
+	return each_row(db, "SELECT number,text FROM name", NULL, take_name, names);
+}
+
+static void free_names(struct name_table *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		memory_free(NULL, names->texts[i]);
+	memory_free(NULL, names->texts);
+}
+
+static int walk_boxes(struct fleet_db *db, const struct name_table *names, const char *sql,
+	int (*take)(void *user, const struct fleet_box *), void *user)
+{
+	struct take_box t = {take, user, names};
+	return each_row(db, sql, NULL, give_box, &t);
 }
 
 int fleet_db_each(struct fleet_db *db, int (*take)(void *user, const struct fleet_box *), void *user)
 {
-	struct take_box t = {take, user};
-	return each_row(db,
-		"SELECT b.id,c.text,g.text,b.version,b.since,b.seen,b.serial,b.failures,b.trust,s.text,r.text FROM box "
-		"b"
-		" LEFT JOIN name c ON c.number=b.class LEFT JOIN name g ON g.number=b.category"
-		" LEFT JOIN name s ON s.number=b.state LEFT JOIN name r ON r.number=b.reason ORDER BY b.id",
-		NULL, give_box, &t);
+	struct name_table names = {0};
+	int result = load_names(db, &names);
+	if (result == 0)
+		result = walk_boxes(db, &names,
+			"SELECT id,class,category,version,since,seen,serial,failures,trust,state,reason FROM box ORDER "
+			"BY id",
+			take, user);
+	free_names(&names);
+	return result;
 }
 
-struct take_version {
-	int (*take)(void *, const char *, const char *, uint32_t, uint64_t);
-	void *user;
+/* SQLite would sort two million rows for a GROUP BY; there are few kinds, so they are counted in a table. */
+#define MAX_KINDS 65536u
+
+struct kind {
+	const char *class_name, *category;
+	uint32_t version;
+	uint64_t count;
 };
 
-static int give_version(sqlite3_stmt *s, void *user)
+struct kinds {
+	struct kind *slots; /* open hashing, 2 * MAX_KINDS */
+	size_t count;
+};
+
+static int count_kind(void *user, const struct fleet_box *b)
 {
-	const struct take_version *t = user;
-	return t->take(t->user, (const char *)sqlite3_column_text(s, 0), (const char *)sqlite3_column_text(s, 1),
-		(uint32_t)sqlite3_column_int64(s, 2), (uint64_t)sqlite3_column_int64(s, 3));
+	struct kinds *k = user;
+	size_t at = ((uintptr_t)b->class_name >> 4) * 31 + ((uintptr_t)b->category >> 4) * 7 + b->version;
+	for (;; at++) {
+		struct kind *slot = &k->slots[at % (2 * MAX_KINDS)];
+		if (slot->count == 0 && k->count == MAX_KINDS)
+			return CAROUSEL_E_LIMIT;
+		if (slot->count == 0) {
+			*slot = (struct kind){b->class_name, b->category, b->version, 0};
+			k->count++;
+		}
+		/* names are the same pointers throughout one walk */
+		if (slot->class_name == b->class_name && slot->category == b->category && slot->version == b->version) {
+			slot->count++;
+			return 0;
+		}
+	}
+}
+
+static int compare_kinds(const void *a, const void *b)
+{
+	const struct kind *x = a, *y = b;
+	int order = (x->count == 0) - (y->count == 0);
+	if (order == 0 && x->count)
+		order = strcmp(x->class_name, y->class_name);
+	if (order == 0 && x->count)
+		order = strcmp(x->category, y->category);
+	return order ? order : (x->version > y->version) - (x->version < y->version);
 }
 
 int fleet_db_each_version(
 	struct fleet_db *db, int (*take)(void *, const char *, const char *, uint32_t, uint64_t), void *user)
 {
-	struct take_version t = {take, user};
-	return each_row(db,
-		"SELECT c.text,g.text,v,n FROM (SELECT class,category,version v,count(*) n FROM box GROUP BY "
-		"class,category,version) b"
-		" JOIN name c ON c.number=b.class JOIN name g ON g.number=b.category ORDER BY 1,2,3",
-		NULL, give_version, &t);
+	struct kinds k = {.slots = memory_alloc(NULL, (size_t)2 * MAX_KINDS, sizeof *k.slots)};
+	struct name_table names = {0};
+	int result = k.slots ? load_names(db, &names) : CAROUSEL_E_MEMORY;
+	if (result == 0)
+		result = walk_boxes(
+			db, &names, "SELECT id,class,category,version,0,0,0,0,0,state,reason FROM box", count_kind, &k);
+	if (result == 0)
+		qsort(k.slots, (size_t)2 * MAX_KINDS, sizeof *k.slots, compare_kinds);
+	for (size_t i = 0; i < k.count && result == 0; i++)
+		result = take(user, k.slots[i].class_name, k.slots[i].category, k.slots[i].version, k.slots[i].count);
+	free_names(&names);
+	memory_free(NULL, k.slots);
+	return result;
 }
 
 struct take_history {
@@ -407,22 +482,4 @@ int fleet_db_history(
 		"SELECT version,since,until FROM history WHERE id=?1 UNION ALL"
 		" SELECT version,since,0 FROM box WHERE id=?1 ORDER BY 2",
 		box_id, give_history, &t);
-}
-
-int fleet_db_number(struct fleet_db *db, const char *sql, const char *class_name, uint64_t a, uint64_t b, double *value)
-{
-	sqlite3_stmt *s = NULL;
-	int code = sqlite3_prepare_v2(db->handle, sql, -1, &s, NULL);
-	*value = 0;
-	if (code != SQLITE_OK)
-		return storage(code);
-	if (class_name)
-		bind_text(s, 1, class_name);
-	sqlite3_bind_int64(s, 2, (int64_t)a);
-	sqlite3_bind_int64(s, 3, (int64_t)b);
-	code = sqlite3_step(s);
-	if (code == SQLITE_ROW)
-		*value = sqlite3_column_double(s, 0);
-	sqlite3_finalize(s);
-	return code == SQLITE_ROW || code == SQLITE_DONE ? 0 : storage(code);
 }

@@ -55,13 +55,9 @@ int fleet_db_each_version(struct fleet_db *,
 	int (*take)(void *user, const char *class_name, const char *category, uint32_t version, uint64_t count),
 	void *user);
 bool fleet_db_has_box(struct fleet_db *, const char *box_id);
-uint64_t fleet_db_count_above(struct fleet_db *, const char *class_name, uint32_t version);
 
 /* What the history says of one box, oldest first, its present version last. */
 int fleet_db_history(struct fleet_db *, const char *box_id,
 	int (*take)(void *user, uint32_t version, uint64_t since_s, uint64_t until_s), void *user);
-
-/* One number by SQL that this program brings along; 0 for NULL. */
-int fleet_db_number(struct fleet_db *, const char *sql, const char *class_name, uint64_t a, uint64_t b, double *value);
 
 #endif

@@ -150,6 +150,25 @@ grep -q hold work.map && fail "release"
 "$pm" diff --paths fleet.map work.map | grep -q 'production  110 -> 100  recall' || fail "diff --paths"
 "$pm" diff --json --paths fleet.map work.map | grep -q '"action":"recall"' || fail "diff --paths --json"
 
+# ---- fleet ----
+{
+	echo box_id,class,category,version
+	for i in 1 2 3 4 5 6 7 8 9; do echo "00a$i,box2-fpu-4mb,production,42"; done
+	echo "00aa,box2-fpu-4mb,production,110"
+	echo "00AB,box2-fpu-4mb,production,110"
+} >fleet.csv
+"$pm" fleet import --csv fleet.db fleet.csv 2>err.txt | grep -q "10 taken" || fail "fleet import"
+grep -q "fleet.csv:12: skipped" err.txt || fail "a bad line is named"
+echo '{"box_id":"00a1","class":"box2-fpu-4mb","category":"production","version":100,"kpi":{"failures":1}}' >reports.json
+"$pm" fleet import fleet.db reports.json | grep -q "1 taken (0 signed, 1 not)" || fail "a report"
+[ "$("$pm" fleet show fleet.db --box 00a1 | wc -l)" = 2 ] || fail "history"
+"$pm" fleet kpi fleet.db --map work.map --json | grep -q '"below_minimum":8' || fail "kpi"
+"$pm" fleet export fleet.db fleet.txt && grep -q '^boxes box2-fpu-4mb production 42 8$' fleet.txt && grep -q '^box 00aa ' fleet.txt || fail "fleet export"
+"$pm" diff fleet.map work.map --fleet fleet.db | grep -q "^1 of 10 boxes" || fail "diff --fleet"
+"$pm" lint work.map --fleet fleet.db 2>&1 | grep -q "1 boxes run a version above maximum 104" || fail "lint --fleet"
+"$pm" simulate fleet.map --fleet fleet.db --days 9 --svg ramp.svg | grep -q "^2026-11-29 .*90.00" || fail "simulate"
+grep -q "</svg>" ramp.svg || fail "no plot"
+
 # ---- usage ----
 set +e
 "$pm" sign fleet.map x >/dev/null 2>&1

@@ -100,9 +100,6 @@ static void test_boxes_and_their_history(void **state)
 	assert_int_equal(fleet_db_each(db, stop, NULL), CAROUSEL_E_BUSY);
 	assert_true(fleet_db_has_box(db, "a"));
 	assert_false(fleet_db_has_box(db, "c"));
-	assert_true(fleet_db_count_above(db, "box", 100) == 1);
-	assert_true(fleet_db_count_above(db, "box", 105) == 0);
-	assert_true(fleet_db_count_above(db, "other", 0) == 0);
 }
 
 static void test_commit_counts_and_close_takes_back(void **state)

@@ -1,0 +1,333 @@
+#include "policy-map/cli/verbs.h"
+
+#include "common/carousel_error.h"
+#include "common/io/clock.h"
+#include "common/io/file.h"
+#include "policy-map/cli/document.h"
+#include "policy-map/cli/fleet.h"
+#include "policy-map/fleet/fleet_import.h"
+#include "policy-map/map_value.h"
+#include "policy-map/policy.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DAY_S 86400u
+
+int fleet_open(const struct cli *cli, const char *path, bool must_exist, struct fleet_db **db)
+{
+	int result = fleet_db_open(path, must_exist, db);
+	return result ? cli_fail(cli, "%s: %s", path, carousel_strerror(result)) : CLI_OK;
+}
+
+int fleet_fail(const struct cli *cli, const char *path, const struct fleet_db *db, int error)
+{
+	if (error == CAROUSEL_E_STORAGE)
+		return cli_fail(cli, "%s: %s", path, fleet_db_message(db));
+	return cli_fail(cli, "%s: %s", path, carousel_strerror(error));
+}
+
+/* ---- import ---- */
+
+struct import_run {
+	const char *path;
+};
+
+static void name_line(void *user, uint64_t line, int error)
+{
+	const struct import_run *run = user;
+	fprintf(stderr, "%s:%" PRIu64 ": skipped: %s\n", run->path, line, carousel_strerror(error));
+}
+
+static int import_file(const struct cli *cli, const char *db_path, const char *path,
+	int (*import)(struct fleet_import *, FILE *), bool json)
+{
+	struct import_run run = {path};
+	struct fleet_import im = {.now_s = clock_wall_s(), .user = &run, .report = name_line};
+	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	int result, error;
+	if (file == NULL)
+		return cli_fail(cli, "%s: %s", path, carousel_strerror(file_error(errno)));
+	result = fleet_open(cli, db_path, false, &im.db);
+	if (result == CLI_OK) {
+		error = import(&im, file);
+		if (error)
+			result = fleet_fail(cli, db_path, im.db, error);
+		else if (json)
+			result = document_print_json(
+				cli, json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I}", "format", "carousel-fleet-import/1",
+					     "lines", (json_int_t)im.lines, "taken", (json_int_t)im.taken, "older",
+					     (json_int_t)im.older, "bad", (json_int_t)im.bad, "signed",
+					     (json_int_t)im.signed_lines, "unsigned", (json_int_t)im.unsigned_lines));
+		else
+			printf("%" PRIu64 " lines: %" PRIu64 " taken (%" PRIu64 " signed, %" PRIu64 " not), %" PRIu64
+			       " older, %" PRIu64 " bad\n",
+				im.lines, im.taken, im.signed_lines, im.unsigned_lines, im.older, im.bad);
+		fleet_db_close(im.db);
+	}
+	if (file != stdin)
+		fclose(file);
+	return result;
+}
+
+static int fleet_verb_import(const struct cli *cli, int argc, char **argv)
+{
+	bool csv = false, keys = false, json = false;
+	const struct cli_option options[] = {
+		{"csv", CLI_FLAG, &csv, 0, 0, NULL, "lines of box_id,class,category,version[,time]"},
+		{"keys", CLI_FLAG, &keys, 0, 0, NULL, "lines of box_id,public key (base64 DER): enrols boxes"},
+		{"json", CLI_FLAG, &json, 0, 0, NULL, "print JSON"},
+	};
+	int result = cli_options(cli, options, sizeof options / sizeof *options, &argc, argv, 2, 2);
+	if (result)
+		return result == CLI_HELP ? CLI_OK : result;
+	if (csv && keys)
+		return cli_usage(cli, "--csv or --keys");
+	return import_file(cli, argv[1], argv[2],
+		keys  ? fleet_import_keys
+		: csv ? fleet_import_csv
+		      : fleet_import_reports,
+		json);
+}
+
+/* ---- export ---- */
+
+static int write_version(void *user, const char *class_name, const char *category, uint32_t version, uint64_t count)
+{
+	return fprintf(user, "boxes %s %s %" PRIu32 " %" PRIu64 "\n", class_name, category, version, count) < 0
+		       ? CAROUSEL_E_IO
+		       : 0;
+}
+
+static int write_box(void *user, const struct fleet_box *b)
+{
+	return fprintf(user, "box %s %s %s %" PRIu32 " %" PRIu64 " %" PRIu64 "\n", b->id, b->class_name, b->category,
+		       b->version, b->since_s, b->seen_s) < 0
+		       ? CAROUSEL_E_IO
+		       : 0;
+}
+
+static int export_to(struct fleet_db *db, FILE *file, bool summary)
+{
+	int result = fprintf(file, "carousel-fleet 1\n") < 0 ? CAROUSEL_E_IO
+							     : fleet_db_each_version(db, write_version, file);
+	if (result == 0 && !summary)
+		result = fleet_db_each(db, write_box, file);
+	return result == 0 && (ferror(file) || fflush(file) != 0) ? CAROUSEL_E_IO : result;
+}
+
+/* To a file beside the one wanted, which it replaces when it is whole. */
+static int export_file(struct fleet_db *db, const char *path, bool summary)
+{
+	char temporary[4096];
+	FILE *file;
+	int result;
+	if (strcmp(path, "-") == 0)
+		return export_to(db, stdout, summary);
+	if (snprintf(temporary, sizeof temporary, "%s.tmp", path) >= (int)sizeof temporary)
+		return CAROUSEL_E_ARGUMENT;
+	file = fopen(temporary, "we");
+	if (file == NULL)
+		return file_error(errno);
+	result = export_to(db, file, summary);
+	if (result == 0)
+		result = file_sync(fileno(file));
+	if (fclose(file) != 0 && result == 0)
+		result = CAROUSEL_E_IO;
+	if (result == 0 && rename(temporary, path) != 0)
+		result = file_error(errno);
+	if (result)
+		remove(temporary);
+	return result ? result : file_sync_parent(path);
+}
+
+static int fleet_verb_export(const struct cli *cli, int argc, char **argv)
+{
+	bool summary = false;
+	const struct cli_option options[] = {
+		{"summary", CLI_FLAG, &summary, 0, 0, NULL, "numbers of boxes only, no box ids"}};
+	struct fleet_db *db;
+	int result = cli_options(cli, options, 1, &argc, argv, 2, 2), error;
+	if (result)
+		return result == CLI_HELP ? CLI_OK : result;
+	result = fleet_open(cli, argv[1], true, &db);
+	if (result != CLI_OK)
+		return result;
+	error = export_file(db, argv[2], summary);
+	if (error)
+		result = fleet_fail(cli, argv[2], db, error);
+	fleet_db_close(db);
+	return result;
+}
+
+/* ---- show ---- */
+
+static int show_version(void *user, const char *class_name, const char *category, uint32_t version, uint64_t count)
+{
+	json_t *list = user;
+	if (list)
+		json_array_append_new(list, json_pack("{s:s,s:s,s:I,s:I}", "class", class_name, "category", category,
+						    "version", (json_int_t)version, "boxes", (json_int_t)count));
+	else
+		printf("%-24s %-16s %10" PRIu32 " %10" PRIu64 "\n", class_name, category, version, count);
+	return 0;
+}
+
+static int show_history(void *user, uint32_t version, uint64_t since_s, uint64_t until_s)
+{
+	char since[MAP_VALUE_TIME_BYTES], until[MAP_VALUE_TIME_BYTES];
+	json_t *list = user;
+	if (list)
+		json_array_append_new(list, json_pack("{s:I,s:I,s:I}", "version", (json_int_t)version, "since",
+						    (json_int_t)since_s, "until", (json_int_t)until_s));
+	else
+		printf("%10" PRIu32 "  %s  %s\n", version, map_value_print_time(since, since_s),
+			until_s ? map_value_print_time(until, until_s) : "now");
+	return 0;
+}
+
+static int fleet_verb_show(const struct cli *cli, int argc, char **argv)
+{
+	const char *box = NULL;
+	bool json = false;
+	const struct cli_option options[] = {
+		{"box", CLI_STRING, &box, 0, 0, "ID", "what one box ran, and since when"},
+		{"json", CLI_FLAG, &json, 0, 0, NULL, "print JSON"},
+	};
+	struct fleet_db *db;
+	json_t *list;
+	int result = cli_options(cli, options, sizeof options / sizeof *options, &argc, argv, 1, 1), error;
+	if (result)
+		return result == CLI_HELP ? CLI_OK : result;
+	result = fleet_open(cli, argv[1], true, &db);
+	if (result != CLI_OK)
+		return result;
+	list = json ? json_array() : NULL;
+	if (box && !fleet_db_has_box(db, box))
+		error = CAROUSEL_E_NOT_FOUND;
+	else if (box)
+		error = fleet_db_history(db, box, show_history, list);
+	else
+		error = fleet_db_each_version(db, show_version, list);
+	if (error)
+		result = fleet_fail(cli, box ? box : argv[1], db, error);
+	else if (json)
+		result = document_print_json(cli,
+			json_pack("{s:s,s:O}", "format", "carousel-fleet-show/1", box ? "history" : "versions", list));
+	json_decref(list);
+	fleet_db_close(db);
+	return result;
+}
+
+/* ---- kpi ---- */
+
+struct kpi {
+	const struct policy_map *map;
+	uint64_t now_s, silent_s;
+	uint64_t boxes, current, below_minimum, above_maximum, no_row, failed, silent, never_heard, patched;
+	uint64_t patch_days_total;
+};
+
+static int take_kpi(void *user, const struct fleet_box *b)
+{
+	struct kpi *k = user;
+	const struct policy_box box = {
+		.id = b->id, .class_name = b->class_name, .category = b->category, .version = b->version};
+	struct policy_decision d;
+	policy_decide(k->map, &box, k->now_s, &d);
+	k->boxes++;
+	k->current += d.rule == POLICY_REASON_CURRENT;
+	k->below_minimum += d.rule == POLICY_REASON_BELOW_MINIMUM;
+	k->above_maximum += d.rule == POLICY_REASON_ABOVE_MAXIMUM;
+	k->no_row += d.rule == POLICY_REASON_NO_ROW;
+	k->failed += b->failures > 0;
+	k->never_heard += b->seen_s == 0;
+	k->silent += b->seen_s && b->seen_s + k->silent_s < k->now_s;
+	if (d.rule == POLICY_REASON_CURRENT && b->since_s >= k->map->issued_s) {
+		k->patched++;
+		k->patch_days_total += (b->since_s - k->map->issued_s) / DAY_S;
+	}
+	return 0;
+}
+
+static double share(uint64_t part, uint64_t whole)
+{
+	return whole ? (double)part * 100.0 / (double)whole : 0;
+}
+
+static int print_kpi(const struct cli *cli, const struct kpi *k, bool json)
+{
+	uint64_t heard = k->boxes - k->never_heard;
+	double days = k->patched ? (double)k->patch_days_total / (double)k->patched : 0;
+	if (json)
+		return document_print_json(
+			cli, json_pack("{s:s,s:I,s:f,s:f,s:f,s:I,s:I,s:I,s:I,s:I}", "format", "carousel-fleet-kpi/1",
+				     "boxes", (json_int_t)k->boxes, "adoption_percent", share(k->current, k->boxes),
+				     "failure_percent", share(k->failed, heard), "time_to_patch_days", days,
+				     "below_minimum", (json_int_t)k->below_minimum, "above_maximum",
+				     (json_int_t)k->above_maximum, "no_row", (json_int_t)k->no_row, "silent",
+				     (json_int_t)k->silent, "never_heard", (json_int_t)k->never_heard));
+	printf("boxes            %" PRIu64 "\n", k->boxes);
+	printf("run current      %" PRIu64 " (%.2f %%)\n", k->current, share(k->current, k->boxes));
+	printf("had a failure    %" PRIu64 " (%.2f %% of those heard of)\n", k->failed, share(k->failed, heard));
+	printf("time to patch    %.1f days on average, %" PRIu64 " boxes since the map was issued\n", days, k->patched);
+	printf("below minimum    %" PRIu64 "\n", k->below_minimum);
+	printf("above maximum    %" PRIu64 "\n", k->above_maximum);
+	printf("no row           %" PRIu64 "\n", k->no_row);
+	printf("silent           %" PRIu64 ", never heard of %" PRIu64 "\n", k->silent, k->never_heard);
+	return CLI_OK;
+}
+
+static int fleet_verb_kpi(const struct cli *cli, int argc, char **argv)
+{
+	const char *map_path = NULL;
+	uint64_t silent_days = 30;
+	bool json = false;
+	const struct cli_option options[] = {
+		{"map", CLI_STRING, &map_path, 0, 0, "MAP", "the map that the fleet is held against (needed)"},
+		{"silent", CLI_U64, &silent_days, 1, 36500, "DAYS", "not heard of for so long (default 30)"},
+		{"json", CLI_FLAG, &json, 0, 0, NULL, "print JSON"},
+	};
+	struct kpi k = {.now_s = clock_wall_s()};
+	struct policy_map *map = NULL;
+	struct fleet_db *db = NULL;
+	struct document d;
+	int result = cli_options(cli, options, sizeof options / sizeof *options, &argc, argv, 1, 1), error;
+	if (result)
+		return result == CLI_HELP ? CLI_OK : result;
+	if (map_path == NULL)
+		return cli_usage(cli, "--map is needed");
+	result = document_load(cli, map_path, &d);
+	if (result != CLI_OK)
+		return result;
+	result = document_parse_map(cli, map_path, &d, false, &map);
+	if (result == CLI_OK)
+		result = fleet_open(cli, argv[1], true, &db);
+	if (result == CLI_OK) {
+		k.map = map;
+		k.silent_s = silent_days * DAY_S;
+		error = fleet_db_each(db, take_kpi, &k);
+		result = error ? fleet_fail(cli, argv[1], db, error) : print_kpi(cli, &k, json);
+	}
+	fleet_db_close(db);
+	policy_map_free(map);
+	document_deinit(&d);
+	return result;
+}
+
+int verb_fleet(const struct cli *cli, int argc, char **argv)
+{
+	static const struct cli_verb verbs[] = {
+		{"import", "DB FILE [--csv | --keys]", "take reports of boxes, lists, or keys of boxes",
+			fleet_verb_import},
+		{"export", "DB OUT [--summary]", "the flat file for scheduler and simulator", fleet_verb_export},
+		{"show", "DB [--box ID]", "how many boxes run what; or the history of one", fleet_verb_show},
+		{"kpi", "DB --map MAP", "adoption, failures, time to patch, silent boxes", fleet_verb_kpi},
+	};
+	const struct cli_program program = {
+		"policy-map fleet", "the fleet database", verbs, sizeof verbs / sizeof *verbs};
+	(void)cli;
+	return cli_main(&program, argc, argv);
+}
