@@ -47,6 +47,20 @@ static void run_check_done(const struct run *r)
 	}
 }
 
+/* What a store says it holds, after it was opened, is there. */
+static void run_check_own(const struct run *r)
+{
+	const struct geometry *g = &r->store->geometry;
+	for (uint32_t sbn = 0; sbn < g->blocks; sbn++) {
+		for (uint32_t esi = 0; esi < r->store->map.block[sbn].real; esi++) {
+			uint64_t off = geometry_offset(g, sbn, esi);
+			if (map_is_own(&r->store->map, sbn, esi))
+				assert_memory_equal(r->storage.file[RX_SLOT_TARGET].now + off, r->fixture->data + off,
+					geometry_own_bytes(g, sbn, esi));
+		}
+	}
+}
+
 /* Runs the jobs; false when the power went. */
 static bool run_jobs(struct run *r)
 {
@@ -114,6 +128,7 @@ static void run_restart(struct run *r)
 	} while (!run_open(r));
 	r->num_taken = r->num_synced;
 	run_check_done(r);
+	run_check_own(r);
 	run_check_complete(r);
 	run_check_synced(r);
 }

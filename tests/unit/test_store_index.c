@@ -169,6 +169,39 @@ static void forged_repair(const struct store_fixture_shape *shape)
 	box_deinit(&b);
 }
 
+/* All but one source symbol, and a forged repair symbol: chunks that are right stay. */
+static void forged_keeps(const struct store_fixture_shape *shape)
+{
+	uint8_t symbol[2048];
+	uint32_t missing, source;
+	struct box b;
+	if (shape->encoding_id == FEC_COMPACT_NO_CODE)
+		return;
+	box_init(&b, shape);
+	box_set_index(&b);
+	missing = box_tellable(&b, 0);
+	source = store_fixture_source(&b.fixture, 0);
+	for (uint32_t esi = 0; esi < source; esi++) {
+		store_fixture_symbol(&b.fixture, 0, esi, symbol);
+		if (esi != missing)
+			store_add(b.store, 0, esi, symbol, shape->symbol_size, b.now_ns);
+	}
+	box_forge(&b, 0, source + 1);
+	store_flush(b.store);
+	store_fixture_jobs(b.store, b.now_ns);
+	assert_true(map_wants(&b.store->map, 0));
+	assert_true(b.store->map.block[0].stored + 2u * (4096u / shape->symbol_size + 1) >= source);
+	box_receive(&b, 0, 0);
+	box_expect_verified(&b);
+	box_deinit(&b);
+}
+
+static void test_a_forged_repair_symbol_leaves_what_is_right(void **state)
+{
+	(void)state;
+	each_shape(forged_keeps);
+}
+
 static void test_a_forged_repair_symbol_costs_its_block(void **state)
 {
 	(void)state;
@@ -310,6 +343,7 @@ int main(void)
 		cmocka_unit_test(test_zeros_are_known),
 		cmocka_unit_test(test_a_forged_source_symbol_costs_its_chunk),
 		cmocka_unit_test(test_a_forged_repair_symbol_costs_its_block),
+		cmocka_unit_test(test_a_forged_repair_symbol_leaves_what_is_right),
 		cmocka_unit_test(test_forged_without_index),
 		cmocka_unit_test(test_a_late_index_finds_the_forged),
 		cmocka_unit_test(test_rot_costs_a_group),
