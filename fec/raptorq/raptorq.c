@@ -25,7 +25,7 @@ int raptorq_batch_init(struct raptorq_batch *b, const struct raptorq_params *p, 
 	uint32_t at = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		t = tuple(user, i);
-		number[t.d + (t.pi[2] == RAPTORQ_NO_PI ? 2u : 3u)]++;
+		number[raptorq_degree_of(&t)]++;
 	}
 	b->count = count;
 	b->num_runs = 0;
@@ -40,20 +40,12 @@ int raptorq_batch_init(struct raptorq_batch *b, const struct raptorq_params *p, 
 	if (total > max_sources)
 		return CAROUSEL_E_LIMIT;
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t degree, column;
-		uint16_t *out;
+		uint32_t degree;
 		t = tuple(user, i);
-		degree = t.d + (t.pi[2] == RAPTORQ_NO_PI ? 2u : 3u);
-		out = b->sources + start[degree];
+		degree = raptorq_degree_of(&t);
+		raptorq_rows_of(p, &t, slot, b->sources + start[degree]);
 		start[degree] += degree;
 		b->order[place[degree]++] = (uint16_t)i;
-		column = t.b;
-		for (uint32_t d = t.d; d; d--) {
-			*out++ = slot ? slot[column] : (uint16_t)column;
-			column = raptorq_lt_next(p, &t, column);
-		}
-		for (uint32_t k = 0; k < degree - t.d; k++)
-			*out++ = slot ? slot[p->w + t.pi[k]] : (uint16_t)(p->w + t.pi[k]);
 	}
 	return 0;
 }

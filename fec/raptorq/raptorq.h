@@ -42,6 +42,24 @@ struct raptorq_batch {
 	uint16_t *sources; /* the caller's: room for the sum of degrees */
 	uint16_t *order;   /* [count], the caller's: position in the batch of the i-th to be made */
 };
+/* The number of intermediate symbols that sum to an encoding symbol, and their rows; out: room for that many. */
+static inline uint32_t raptorq_degree_of(const struct raptorq_tuple *t)
+{
+	return t->d + (t->pi[2] == RAPTORQ_NO_PI ? 2u : 3u);
+}
+static inline void raptorq_rows_of(
+	const struct raptorq_params *p, const struct raptorq_tuple *t, const uint16_t *slot, uint16_t *out)
+{
+	uint32_t column = t->b;
+	for (uint32_t d = t->d; d; d--) {
+		*out++ = slot ? slot[column] : (uint16_t)column;
+		column = raptorq_lt_next(p, t, column);
+	}
+	for (uint32_t k = 0; k < 3 && t->pi[k] != RAPTORQ_NO_PI; k++) {
+		column = p->w + t->pi[k];
+		*out++ = slot ? slot[column] : (uint16_t)column;
+	}
+}
 /* tuple(user, i) is that of symbol i of the batch; asked twice. max_sources: room; returns 0 or LIMIT. */
 int raptorq_batch_init(struct raptorq_batch *, const struct raptorq_params *, const uint16_t *slot, uint32_t count,
 	size_t max_sources, struct raptorq_tuple (*tuple)(const void *user, uint32_t i), const void *user);

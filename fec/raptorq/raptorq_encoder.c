@@ -11,6 +11,7 @@ enum { BATCH = 256, STAGE_LINES = 2, PAST_CACHES_BYTES = 1 << 20 };
 struct raptorq_encoder {
 	struct fec_encoder base;
 	struct raptorq_params params;
+	const struct gf256_kernels *kernels;
 	uint8_t *symbols; /* intermediate symbols, one every stride octets */
 	size_t stride;
 	/* Needed during init only. */
@@ -87,7 +88,7 @@ static void point_data(struct raptorq_encoder *e, const struct raptorq_program *
 static void run_columns(
 	struct raptorq_encoder *e, const struct raptorq_plan *plan, size_t off, unsigned lines, bool fresh)
 {
-	const struct gf256_kernels *k = gf256_kernels();
+	const struct gf256_kernels *k = e->kernels;
 	const struct raptorq_program *prog = &plan->program;
 	const size_t ops = prog->peeled + (size_t)prog->rank, size = e->params.l * e->stride;
 	const unsigned tile = raptorq_next_lines(e->lines, lines * (size_t)GF256_LINE);
@@ -118,6 +119,7 @@ int raptorq_encoder_init(struct fec_encoder **out, void *mem, size_t mem_bytes, 
 		return CAROUSEL_E_LIMIT;
 	e->params = plan->params;
 	layout(e, &base->block, mem);
+	e->kernels = gf256_kernels();
 	error = find_rows(e, source, 0, whole, false);
 	if (error)
 		return error;
@@ -146,6 +148,38 @@ static struct raptorq_tuple wanted_tuple(const void *user, uint32_t i)
 	return ((const struct raptorq_tuple *)user)[i];
 }
 
+static uint32_t isi_of(const struct wanted *w, uint32_t i)
+{
+	const uint32_t esi = w->first + i * w->step;
+	return esi < w->num_source ? esi : esi + w->padding;
+}
+
+/* One symbol, without the sorting of a batch. */
+static void make_one(const struct raptorq_encoder *e, uint32_t isi, uint8_t *out)
+{
+	const size_t size = e->base.block.symbol_size, whole = size & ~(size_t)(GF256_LINE - 1);
+	uint16_t sources[RAPTORQ_MAX_DEGREE + 3];
+	uint8_t tail[GF256_LINE], *dst = out;
+	struct raptorq_tuple t;
+	struct gf256_run run = {0, 1};
+	struct gf256_gather g = {
+		.base = e->symbols, .stride = e->stride, .sources = sources, .dst = &dst, .runs = &run, .num_runs = 1};
+	raptorq_tuple_init(&e->params, isi, &t);
+	raptorq_rows_of(&e->params, &t, NULL, sources);
+	run.arity = (uint16_t)raptorq_degree_of(&t);
+	for (; g.off < whole; g.off = g.dst_off += g.lines * (size_t)GF256_LINE) {
+		g.lines = raptorq_next_lines(GF256_MAX_LINES, whole - g.off);
+		e->kernels->gather(&g);
+	}
+	if (whole < size) {
+		g.lines = 1;
+		g.dst_off = 0;
+		dst = tail;
+		e->kernels->gather(&g);
+		memcpy(out + whole, tail, size - whole);
+	}
+}
+
 static int make_batch(
 	const struct raptorq_encoder *e, const struct wanted *w, uint32_t count, uint8_t *out, size_t stride)
 {
@@ -154,13 +188,11 @@ static int make_batch(
 	struct raptorq_batch b = {.sources = sources, .order = order};
 	struct raptorq_tuple tuples[BATCH];
 	const size_t size = e->base.block.symbol_size, whole = size & ~(size_t)(GF256_LINE - 1);
-	const struct gf256_kernels *k = gf256_kernels();
+	const struct gf256_kernels *k = e->kernels;
 	struct gf256_gather g = {.base = e->symbols, .stride = e->stride, .sources = sources, .dst = dst};
 	int error;
-	for (uint32_t i = 0; i < count; i++) {
-		const uint32_t esi = w->first + i * w->step;
-		raptorq_tuple_init(&e->params, esi < w->num_source ? esi : esi + w->padding, &tuples[i]);
-	}
+	for (uint32_t i = 0; i < count; i++)
+		raptorq_tuple_init(&e->params, isi_of(w, i), &tuples[i]);
 	error = raptorq_batch_init(&b, &e->params, NULL, count, sizeof sources / sizeof *sources, wanted_tuple, tuples);
 	if (error)
 		return error;
@@ -206,7 +238,11 @@ int raptorq_encoder_symbols(
 		return CAROUSEL_E_SYMBOL;
 	while (count) {
 		const uint32_t n = count < BATCH ? count : BATCH;
-		const int error = make_batch(e, &w, n, out, stride);
+		int error = 0;
+		if (n == 1)
+			make_one(e, isi_of(&w, 0), out);
+		else
+			error = make_batch(e, &w, n, out, stride);
 		if (error)
 			return error;
 		w.first += n * step;

@@ -182,22 +182,23 @@ static void test_round_trips(void **state)
 
 static void test_every_level_agrees(void **state)
 {
-	struct object o;
+	static const unsigned masks[] = {0, GF256_CPU_SSSE3, GF256_CPU_SSSE3 | GF256_CPU_AVX2,
+		GF256_CPU_SSSE3 | GF256_CPU_AVX2 | GF256_CPU_GFNI, ~0u};
+	uint8_t *first = NULL;
 	(void)state;
-	for (unsigned level = 0; level < 5; level++) {
-		uint8_t *first;
-		gf256_set_cpu_mask((1u << level) - 1);
+	for (size_t level = 0; level < sizeof masks / sizeof *masks; level++) {
+		struct object o;
+		gf256_set_cpu_mask(masks[level]);
 		open_object(&o, 300, 200, 340, false);
 		round_trip(&o, 0, 2);
-		first = o.repair;
-		gf256_set_cpu_mask(~0u);
-		o.repair = malloc(340 * 200);
-		assert_int_equal(rq->encoder_symbols(o.encoder, 300, 1, 340, o.repair, 200), 0);
-		assert_memory_equal(first, o.repair, 340 * 200);
-		free(first);
-		round_trip(&o, 0, 2);
+		if (first)
+			assert_memory_equal(first, o.repair, 340 * 200);
+		else
+			first = memcpy(malloc(340 * 200), o.repair, 340 * 200);
 		close_object(&o);
 	}
+	gf256_set_cpu_mask(~0u);
+	free(first);
 }
 
 static void test_identities_decide_like_the_real_one(void **state)
