@@ -123,6 +123,26 @@ static void test_declined_then_wanted(void **state)
 	fake_box_deinit(&box);
 }
 
+/* A yes is to one image, not to whatever comes. */
+static void test_accepted_and_replaced(void **state)
+{
+	struct lab *lab = *state;
+	struct fake_box box;
+	lab_open(lab, &box, 82, LAB_ROW);
+	assert_int_equal(fake_box_start(&box), 0);
+	fake_box_until(&box, &lab->tx, CAROUSEL_RX_OFFERED, 3);
+	assert_int_equal(carousel_rx_request(box.rx, CAROUSEL_RX_INHIBIT, 0, box.now_ns), 0);
+	assert_int_equal(carousel_rx_request(box.rx, CAROUSEL_RX_ACCEPT, 0, box.now_ns), 0);
+	assert_int_equal(carousel_rx_state(box.rx), CAROUSEL_RX_SCHEDULED);
+	lab_put_map(lab, 11, "map " LAB_CLASS " production 75 100 106 120\n");
+	fake_box_until(&box, &lab->tx, CAROUSEL_RX_OFFERED, 6);
+	assert_int_equal(carousel_rx_request(box.rx, CAROUSEL_RX_UNINHIBIT, 0, box.now_ns), 0);
+	fake_box_work(&box);
+	assert_int_equal(carousel_rx_state(box.rx), CAROUSEL_RX_OFFERED);
+	assert_int_equal(box.boot.tries[1], 0);
+	fake_box_deinit(&box);
+}
+
 static void test_install_now(void **state)
 {
 	struct lab *lab = *state;
@@ -217,6 +237,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_offer, lab_setup, lab_teardown),
 	cmocka_unit_test_setup_teardown(test_decline, lab_setup, lab_teardown),
 	cmocka_unit_test_setup_teardown(test_declined_then_wanted, lab_setup, lab_teardown),
+	cmocka_unit_test_setup_teardown(test_accepted_and_replaced, lab_setup, lab_teardown),
 	cmocka_unit_test_setup_teardown(test_install_now, lab_setup, lab_teardown),
 	cmocka_unit_test_setup_teardown(test_defer, lab_setup, lab_teardown),
 	cmocka_unit_test_setup_teardown(test_inhibit, lab_setup, lab_teardown),

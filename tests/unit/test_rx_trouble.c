@@ -332,6 +332,26 @@ static void test_storage_fails_for_a_while(void **state)
 	fake_box_deinit(&box);
 }
 
+/* What cannot be remembered is not begun: the boot loader hears nothing that a restart would not know of. */
+static void test_state_fails_at_the_switch(void **state)
+{
+	struct lab *lab = *state;
+	struct fake_box box;
+	lab_open(lab, &box, 82, LAB_ROW);
+	assert_int_equal(fake_box_start(&box), 0);
+	fake_box_until(&box, &lab->tx, CAROUSEL_RX_OFFERED, 4);
+	box.storage.fail_with = CAROUSEL_E_READ_ONLY;
+	assert_int_equal(carousel_rx_request(box.rx, CAROUSEL_RX_ACCEPT, 0, box.now_ns), 0);
+	fake_box_work(&box);
+	assert_int_equal(carousel_rx_state(box.rx), CAROUSEL_RX_FAILED);
+	assert_int_equal(box.boot.tries[1], 0);
+	assert_int_equal(box.boot.first, 0);
+	box.storage.fail_with = 0;
+	fake_box_wait(&box, 700 * LAB_SECOND_NS);
+	fake_box_until(&box, &lab->tx, CAROUSEL_RX_PENDING_REBOOT, 4);
+	fake_box_deinit(&box);
+}
+
 static void test_damaged_files(void **state)
 {
 	struct lab *lab = *state;
@@ -448,6 +468,7 @@ static const struct CMUnitTest tests[] = {
 	TROUBLE(test_slot_too_small),
 	TROUBLE(test_boot_loader_fails),
 	TROUBLE(test_storage_fails_for_a_while),
+	TROUBLE(test_state_fails_at_the_switch),
 	TROUBLE(test_damaged_files),
 	TROUBLE(test_hardware_floor),
 	TROUBLE(test_prefetch),
