@@ -100,14 +100,25 @@ static bool slot_begin(struct carousel_rx *rx, const struct policy_image *wanted
 		slot_mark_bad(rx);
 		return true;
 	}
+	s->step = SLOT_LOOKING;
+	return false;
+}
+
+/* To hash a slot that is blank would cost a pass at high rates. */
+void agent_slot_looked(struct carousel_rx *rx, int result)
+{
+	struct rx_slot *s = &rx->slot;
+	if (s->step != SLOT_LOOKING)
+		return;
+	if (result == 0) {
+		slot_mark_bad(rx);
+		return;
+	}
 	result = store_probe(rx->store, &s->image);
-	if (result == CAROUSEL_E_BUSY)
-		return false;
 	if (result)
 		slot_fail(rx, result);
 	else
 		s->step = SLOT_PROBING;
-	return true;
 }
 
 /* The slot is marked: the store may write. */
@@ -223,11 +234,12 @@ bool agent_slot_step(struct carousel_rx *rx, const struct policy_image *wanted)
 	switch (s->step) {
 	case SLOT_IDLE:
 		return wanted ? slot_begin(rx, wanted) : false;
+	case SLOT_LOOKING:
 	case SLOT_PROBING:
 	case SLOT_COLLECTING:
 	case SLOT_VERIFYING:
 		if (is_same)
-			return slot_follow(rx);
+			return s->step != SLOT_LOOKING && slot_follow(rx);
 		slot_leave(rx);
 		return true;
 	case SLOT_READY:

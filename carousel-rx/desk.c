@@ -5,8 +5,10 @@
 #include "common/carousel_error.h"
 #include "common/gzip.h"
 
-#define DESK_RETRY_NS 5000000000u
-#define DESK_GATE_S   900u /* gate time is saved at least when it has moved so far */
+#define DESK_RETRY_NS   5000000000u
+#define DESK_LOOKS      64u /* places of the slot that are looked at */
+#define DESK_LOOK_BYTES 4096u
+#define DESK_GATE_S     900u /* gate time is saved at least when it has moved so far */
 
 /* ---- documents ------------------------------------------------------------------------------------- */
 
@@ -196,6 +198,35 @@ static void desk_run_index(struct carousel_job *job)
 	j->index->run(j->index);
 }
 
+/* Chunks of nothing but zeros, or of nothing but ones as erased flash has, from end to end of what the image would
+ * take. An image that looks like this is merely received once more than it need be. */
+static void desk_run_look(struct carousel_job *job)
+{
+	const struct carousel_rx *rx = ((struct desk_job *)job)->rx;
+	const struct carousel_rx_storage *s = rx->config.storage;
+	uint64_t bytes = rx->slot.image.layout.image_bytes;
+	uint8_t chunk[DESK_LOOK_BYTES];
+	for (uint64_t i = 0; i < DESK_LOOKS; i++) {
+		uint64_t off = bytes / DESK_LOOKS * i;
+		size_t len = bytes - off < sizeof(chunk) ? (size_t)(bytes - off) : sizeof(chunk);
+		job->result = s->read(s->user, RX_SLOT_TARGET, off, chunk, len);
+		for (size_t k = 0; job->result == 0 && k < len; k++)
+			if (chunk[k] != chunk[0] || (chunk[0] != 0 && chunk[0] != 0xff))
+				job->result = CAROUSEL_E_EXISTS;
+		if (job->result)
+			return;
+	}
+}
+
+static int desk_look_done(struct carousel_job *job, uint64_t now_ns)
+{
+	struct desk_job *j = (struct desk_job *)job;
+	(void)now_ns;
+	j->is_under_way = false;
+	agent_slot_looked(j->rx, job->result);
+	return 0;
+}
+
 static struct carousel_job *desk_start(
 	struct desk_job *j, void (*run)(struct carousel_job *), int (*done)(struct carousel_job *, uint64_t))
 {
@@ -212,6 +243,8 @@ struct carousel_job *desk_next_job(struct carousel_rx *rx)
 	j->rx = rx;
 	if (desk_has_files(rx) && rx->now_ns >= rx->desk.retry_ns && desk_take_files(rx))
 		return desk_start(j, desk_run_files, desk_files_done);
+	if (rx->slot.step == SLOT_LOOKING)
+		return desk_start(j, desk_run_look, desk_look_done);
 	if (reception_next_document(rx->reception, &j->document))
 		return desk_start(j, desk_run_document, desk_document_done);
 	j->index = rx->index ? index_collector_next_job(rx->index, rx->now_ns) : NULL;

@@ -24,6 +24,7 @@
 /* What happens to the target slot, in order. */
 enum slot_step {
 	SLOT_IDLE,       /* nothing is wanted of it */
+	SLOT_LOOKING,    /* is it blank? */
 	SLOT_PROBING,    /* does it hold the image already? */
 	SLOT_MARKING,    /* the boot loader is told that it is bad */
 	SLOT_COLLECTING, /* the store fills it */
@@ -162,6 +163,8 @@ int agent_heartbeat(void *user, uint64_t sequence, const uint8_t *envelope, size
 bool agent_slot_step(struct carousel_rx *, const struct policy_image *wanted);
 /* Tells the boot loader to try what is ready. */
 void agent_slot_switch(struct carousel_rx *);
+/* The desk has looked whether the slot is blank (0) or holds something (EXISTS, or why it cannot be read). */
+void agent_slot_looked(struct carousel_rx *, int result);
 /* The desk made the call. */
 void agent_slot_boot_done(struct carousel_rx *, enum boot_call, int result);
 

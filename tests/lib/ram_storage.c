@@ -77,6 +77,7 @@ static int ram_read(void *user, enum carousel_rx_file which, uint64_t off, void 
 		return CAROUSEL_E_NEED_MORE;
 	if (len)
 		memcpy(dst, f->now + off, len);
+	s->bytes_read += len;
 	return 0;
 }
 

@@ -34,7 +34,7 @@ struct ram_storage {
 	uint64_t calls; /* changing calls so far */
 	bool is_off;
 	int fail_with; /* non-zero: every changing call fails with this code */
-	uint64_t bytes_written;
+	uint64_t bytes_written, bytes_read;
 };
 
 /* Both slots are devices of slot_bytes, filled with zeros. */

@@ -286,6 +286,27 @@ static void test_slot_holds_it_already(void **state)
 	fake_box_deinit(&box);
 }
 
+/* A blank slot is not hashed, so that no pass is missed; one that holds something is. */
+static void test_blank_slot_is_not_probed(void **state)
+{
+	static const uint8_t fills[] = {0x00, 0xff, 0x55};
+	struct lab *lab = *state;
+	struct fake_box box;
+	lab_open(lab, &box, 42, LAB_ROW);
+	fake_box_deinit(&box);
+	for (unsigned i = 0; i < sizeof(fills); i++) {
+		lab_box(lab, &box, 42);
+		memset(box.storage.file[RX_SLOT_TARGET].now, fills[i], LAB_SLOT_BYTES);
+		assert_int_equal(fake_box_start(&box), 0);
+		for (unsigned k = 0; k < lab->tx.num_objects; k++)
+			lab->tx.objects[k].is_silent = strcmp(lab->tx.objects[k].role, "image") == 0;
+		fake_box_until(&box, &lab->tx, CAROUSEL_RX_RECEIVING, 2);
+		assert_true(box.boot.is_bad[1]);
+		assert_int_equal(box.storage.bytes_read >= lab->image[0].len, fills[i] == 0x55);
+		fake_box_deinit(&box);
+	}
+}
+
 static void test_slot_too_small(void **state)
 {
 	struct lab *lab = *state;
@@ -465,6 +486,7 @@ static const struct CMUnitTest tests[] = {
 	TROUBLE(test_objects_off_the_air_and_on_again),
 	TROUBLE(test_manifest_comes_late),
 	TROUBLE(test_slot_holds_it_already),
+	TROUBLE(test_blank_slot_is_not_probed),
 	TROUBLE(test_slot_too_small),
 	TROUBLE(test_boot_loader_fails),
 	TROUBLE(test_storage_fails_for_a_while),
