@@ -169,6 +169,23 @@ echo '{"box_id":"00a1","class":"box2-fpu-4mb","category":"production","version":
 "$pm" simulate fleet.map --fleet fleet.db --days 9 --svg ramp.svg | grep -q "^2026-11-29 .*90.00" || fail "simulate"
 grep -q "</svg>" ramp.svg || fail "no plot"
 
+# ---- audit ----
+"$pm" sign --role map --key map1.key --audit audit.log fleet.map a.dsse
+POLICY_MAP_AUDIT=audit.log "$pm" sign --role map --add --key map2.key a.dsse b.dsse
+"$pm" audit verify audit.log | grep -q "2 entries" || fail "audit verify"
+head=$("$pm" audit verify audit.log | sed 's/.*head //')
+"$pm" audit verify --head "$head" audit.log >/dev/null || fail "audit head"
+sed 's/map a.dsse/map c.dsse/' audit.log >changed.log
+refuses "changed.log:2: the chain is broken" "$pm" audit verify changed.log
+sed 1d audit.log >changed.log
+refuses "changed.log:1: the chain is broken" "$pm" audit verify changed.log
+sed '$d' audit.log >changed.log
+refuses "lines are missing" "$pm" audit verify --head "$head" changed.log
+printf '{"number":3' >>audit.log
+refuses "audit.log:3:" "$pm" audit show audit.log
+refuses "" "$pm" sign --role map --key map1.key --audit audit.log fleet.map d.dsse
+[ ! -e d.dsse ] || fail "signed although the log could not be written"
+
 # ---- usage ----
 set +e
 "$pm" sign fleet.map x >/dev/null 2>&1
