@@ -31,14 +31,14 @@ fleet_init() {
 }
 
 fleet_release() {
-	class=$1 version=$2 image=$3
+	release_class=$1 release_version=$2 release_image=$3
 	shift 3
-	name=$fleet/manifests/$class-$version
-	policy-map manifest create "$image" --class "$class" --version "$version" --out "$name.manifest" \
-		--index-out "$name.index" "$@" >"$name.line" || return 1
-	policy-map sign --role image --key "$fleet/keys/image.key" "$name.manifest" "$name.dsse" >/dev/null || return 1
-	rm -f "$name.index"
-	echo "$image" >"$name.path"
+	release=$fleet/manifests/$release_class-$release_version
+	policy-map manifest create "$release_image" --class "$release_class" --version "$release_version" --out "$release.manifest" \
+		--index-out "$release.index" "$@" >"$release.line" || return 1
+	policy-map sign --role image --key "$fleet/keys/image.key" "$release.manifest" "$release.dsse" >/dev/null || return 1
+	rm -f "$release.index"
+	echo "$release_image" >"$release.path"
 }
 
 fleet_map() { # SERIAL ROWS-FILE [CLASS-VERSION...]: the releases that the map names; default all
@@ -52,8 +52,8 @@ fleet_map() { # SERIAL ROWS-FILE [CLASS-VERSION...]: the releases that the map n
 		echo "issued ${fleet_issued:-2026-11-21T10:00:00Z}"
 		echo "session main $fleet_group tsi=$fleet_tsi"
 		cat "$rows"
-		for release in "$@"; do
-			grep '^image' "$fleet/manifests/$release.line"
+		for named in "$@"; do
+			grep '^image' "$fleet/manifests/$named.line"
 		done
 	} >"$fleet/map.txt"
 	policy-map fmt "$fleet/map.txt" >/dev/null || return 1
