@@ -58,7 +58,8 @@ static void sender_turn(struct sender *s)
 		if (s->count == 0)
 			break;
 	}
-	/* What is left after a whole turn waits for the socket like what the socket refused: no deadline watches over it. */
+	/* What is left after a whole turn waits for the socket like what the socket refused: no deadline watches over
+	 * it. */
 	if (s->count)
 		loop_watch_set(s->watch, LOOP_WRITE);
 	if (s->error)
