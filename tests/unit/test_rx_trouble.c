@@ -299,7 +299,7 @@ static void test_blank_slot_is_not_probed(void **state)
 		memset(box.storage.file[RX_SLOT_TARGET].now, fills[i], LAB_SLOT_BYTES);
 		assert_int_equal(fake_box_start(&box), 0);
 		for (unsigned k = 0; k < lab->tx.num_objects; k++)
-			lab->tx.objects[k].is_silent = strcmp(lab->tx.objects[k].role, "image") == 0;
+			lab->tx.objects[k].is_silent = lab->tx.objects[k].role[0] == 'i'; /* image, index */
 		fake_box_until(&box, &lab->tx, CAROUSEL_RX_RECEIVING, 2);
 		assert_true(box.boot.is_bad[1]);
 		assert_int_equal(box.storage.bytes_read >= lab->image[0].len, fills[i] == 0x55);
