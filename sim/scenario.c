@@ -25,6 +25,7 @@ static void scenario_read_head(struct scenario *s, const uint64_t *seed)
 	if (!config_has(section, "duration"))
 		config_fail(section, "duration", CAROUSEL_E_NOT_FOUND, "must be set");
 	s->seed = config_u64(section, "seed", 1, 0, INT64_MAX);
+	s->has_payload = config_bool(section, "payload", false);
 	if (seed)
 		s->seed = *seed;
 	section = config_section(s->config, "transmitter", NULL);

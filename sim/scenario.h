@@ -73,6 +73,7 @@ struct scenario_group {
 	double trial_failure;     /* share of trial boots that fail */
 	uint64_t reboot_ns;       /* how long installing and booting take */
 	uint64_t write_rate_bps;  /* how fast a box writes its slot; 0: no limit */
+	uint64_t job_time_ns;     /* how long each piece of its work takes: decoding, writing, verifying */
 	uint64_t kill_every_ns;   /* mean time between sudden losses of power; 0: none */
 };
 
@@ -91,6 +92,7 @@ struct scenario {
 	const char *title;
 	uint64_t duration_ns, seed;
 	uint64_t boxes;
+	bool has_payload; /* packet by packet: with the images' bytes */
 	struct scenario_transmitter transmitter;
 	struct scenario_image images[SCENARIO_MAX_IMAGES];
 	struct scenario_map maps[SCENARIO_MAX_MAPS]; /* by time */

@@ -4,6 +4,7 @@
 #include "sim/cli/jobs.h"
 #include "sim/cli/load.h"
 #include "sim/fleet.h"
+#include "sim/run.h"
 
 #include <string.h>
 
@@ -12,6 +13,19 @@ static int play_fleet(const struct scenario *s, uint32_t shard, uint32_t shards,
 {
 	const struct fleet_options options = {.shard = shard, .shards = shards, .progress = progress, .user = user};
 	return fleet_run(report, NULL, s, &options);
+}
+
+static int play_run(const struct scenario *s, uint32_t shard, uint32_t shards, int (*progress)(void *user, double done),
+	void *user, struct report **report)
+{
+	const struct run_options options = {
+		.shard = shard, .shards = shards, .has_payload = s->has_payload, .progress = progress, .user = user};
+	return run_scenario(report, NULL, s, &options);
+}
+
+int sim_run(const struct cli *cli, int argc, char **argv)
+{
+	return jobs_verb(cli, argc, argv, play_run, 1);
 }
 
 int sim_fleet(const struct cli *cli, int argc, char **argv)

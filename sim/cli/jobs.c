@@ -117,8 +117,10 @@ int jobs_verb(const struct cli *cli, int argc, char **argv, jobs_play_fn play, u
 {
 	uint64_t seed = UINT64_MAX, shard = 0, shards = 1, jobs = default_jobs, scale = 1;
 	struct output output = {0};
+	bool payload = false;
 	const struct cli_option options[] = {
 		{"seed", CLI_U64, &seed, 0, INT64_MAX, "N", "in place of the scenario's"},
+		{"payload", CLI_FLAG, &payload, 0, 0, NULL, "run: with the images' bytes, not identities only"},
 		{"scale", CLI_U64, &scale, 1, SCENARIO_MAX_BOXES, "N", "makes every group N times as large"},
 		{"jobs", CLI_U64, &jobs, 1, JOBS_MAX, "N", "processes at once"},
 		{"shard", CLI_U64, &shard, 0, 1000000, "I", "play shard I of --shards only; see merge"},
@@ -138,6 +140,7 @@ int jobs_verb(const struct cli *cli, int argc, char **argv, jobs_play_fn play, u
 	status = load_scenario(cli, argv[1], seed == UINT64_MAX ? NULL : &seed, &scenario);
 	if (status != CLI_OK)
 		return status;
+	scenario->has_payload |= payload;
 	status = load_scale(cli, scenario, scale);
 	j.scenario = scenario;
 	j.shard = (uint32_t)shard;

@@ -1,6 +1,7 @@
 #include "sim/cli/verbs.h"
 
 static const struct cli_verb verbs[] = {
+	{"run", "SCENARIO [OPTIONS]", "play the real cores packet by packet in virtual time", sim_run},
 	{"fleet", "SCENARIO [OPTIONS]", "play millions of boxes by statistics and the real decisions", sim_fleet},
 	{"merge", "REPORT... [OPTIONS]", "join the reports of shards", sim_merge},
 	{"plan", "--rate RATE [OPTIONS] [NAME=]SIZE[,needed=SHARE][,weight=N][,demand=N]...",

@@ -8,6 +8,7 @@
 int sim_impair(const struct cli *, int argc, char **argv);
 
 /* sim/cli/fleet.c */
+int sim_run(const struct cli *, int argc, char **argv);
 int sim_fleet(const struct cli *, int argc, char **argv);
 int sim_merge(const struct cli *, int argc, char **argv);
 

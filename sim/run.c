@@ -1,0 +1,149 @@
+#include "sim/run.h"
+
+#include "common/carousel_error.h"
+#include "sim/box.h"
+
+#include <string.h>
+
+#define RUN_SETTLED_EVERY_NS 10000000000u
+#define RUN_PROGRESS_PACKETS 1024u
+
+struct run {
+	const struct scenario *scenario;
+	const struct run_options *options;
+	struct headend *headend;
+	struct report *report;
+	struct box *boxes;
+	size_t num_boxes;
+	uint64_t now_ns, settled_check_ns;
+};
+
+static int run_advance(struct run *r, uint64_t now_ns)
+{
+	int result = 0;
+	r->now_ns = now_ns;
+	for (size_t i = 0; i < r->num_boxes && result == 0; i++)
+		if (r->boxes[i].wake_ns <= now_ns)
+			result = box_run(&r->boxes[i], now_ns);
+		else
+			r->boxes[i].now_ns = now_ns;
+	return result;
+}
+
+/* Every packet that may leave now, to every box. */
+static int run_transmit(struct run *r)
+{
+	uint8_t buffer[TX_MAX_PACKET_BYTES];
+	for (uint32_t n = 0; n < r->scenario->transmitter.headends; n++)
+		for (;;) {
+			struct tx_packet packet;
+			int result = headend_next_packet(r->headend, n, buffer, sizeof buffer, &packet, r->now_ns);
+			if (result == CAROUSEL_E_NEED_MORE)
+				break;
+			if (result != 0)
+				return result;
+			r->report->packets_sent++;
+			for (size_t i = 0; i < r->num_boxes && result == 0; i++)
+				result = box_send(&r->boxes[i], n, buffer, &packet, r->now_ns);
+			if (result != 0)
+				return result;
+			if (r->options->progress && r->report->packets_sent % RUN_PROGRESS_PACKETS == 0)
+				result = r->options->progress(
+					r->options->user, (double)r->now_ns / (double)r->scenario->duration_ns);
+			if (result != 0)
+				return result;
+		}
+	return 0;
+}
+
+/* Nothing is to come and nobody lacks anything. */
+static bool run_is_settled(struct run *r)
+{
+	if (r->now_ns < r->settled_check_ns)
+		return false;
+	r->settled_check_ns = r->now_ns + RUN_SETTLED_EVERY_NS;
+	if (headend_next_update(r->headend, r->now_ns) < r->scenario->duration_ns ||
+		moments_next(&r->headend->moments, r->now_ns) != SCENARIO_NEVER)
+		return false;
+	for (size_t i = 0; i < r->num_boxes; i++)
+		if (!box_is_settled(&r->boxes[i]))
+			return false;
+	return true;
+}
+
+static int run_play(struct run *r)
+{
+	int result = headend_update(r->headend, 0);
+	while (result == 0 && !run_is_settled(r)) {
+		const uint64_t update = headend_next_update(r->headend, r->now_ns);
+		uint64_t next = headend_deadline(r->headend);
+		if (next <= r->now_ns)
+			next = r->now_ns + 1;
+		if (update < next)
+			next = update;
+		if (next >= r->scenario->duration_ns)
+			return run_advance(r, r->scenario->duration_ns);
+		result = run_advance(r, next);
+		if (result == 0 && next == update)
+			result = headend_update(r->headend, next);
+		if (result == 0)
+			result = run_transmit(r);
+	}
+	return result;
+}
+
+static int run_make_boxes(struct run *r, const struct carousel_allocator *allocator, uint32_t shard, uint32_t shards)
+{
+	const uint64_t boxes = r->scenario->boxes;
+	const size_t count = boxes > shard ? (size_t)((boxes - shard - 1) / shards + 1) : 0;
+	int result = 0;
+	r->boxes = memory_alloc(allocator, count, sizeof *r->boxes);
+	if (r->boxes == NULL)
+		return CAROUSEL_E_MEMORY;
+	for (; r->num_boxes < count && result == 0; r->num_boxes++)
+		result = box_init(&r->boxes[r->num_boxes], allocator, r->report, r->scenario, r->headend,
+			shard + (uint64_t)r->num_boxes * shards);
+	return result;
+}
+
+static int run_check(const struct scenario *s, const struct run_options *o)
+{
+	if (o->shards && o->shard >= o->shards)
+		return CAROUSEL_E_ARGUMENT;
+	for (size_t i = 0; i < s->num_groups; i++)
+		if (s->groups[i].have > 0 || (s->groups[i].kill_every_ns && !o->has_payload))
+			return CAROUSEL_E_UNSUPPORTED;
+	return 0;
+}
+
+int run_scenario(struct report **out, const struct carousel_allocator *allocator, const struct scenario *s,
+	const struct run_options *options)
+{
+	const struct run_options all = {0};
+	struct run r = {.scenario = s, .options = options ? options : &all};
+	const uint32_t shards = r.options->shards ? r.options->shards : 1;
+	int result = run_check(s, r.options);
+	*out = NULL;
+	if (result != 0)
+		return result;
+	result = report_new(&r.report, allocator, s, "run");
+	if (result == 0)
+		result = headend_new(&r.headend, allocator, s, r.options->has_payload);
+	if (result == 0)
+		result = run_make_boxes(&r, allocator, r.options->shard, shards);
+	if (result == 0)
+		result = run_play(&r);
+	for (size_t i = 0; i < r.num_boxes; i++) {
+		if (result == 0)
+			box_finish(&r.boxes[i]);
+		box_deinit(&r.boxes[i]);
+	}
+	memory_free(allocator, r.boxes);
+	headend_free(r.headend);
+	if (result == 0) {
+		r.report->shards = shards;
+		*out = r.report;
+	} else
+		report_free(r.report);
+	return result;
+}
