@@ -1,6 +1,7 @@
 #include "sim/airtime.h"
 
 #include "common/carousel_error.h"
+#include "policy-map/chunk_index.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -8,9 +9,6 @@
 
 /* IP and UDP 28, LCT 16, FEC Payload ID 4, EXT_FTI of 16 on every 16th packet. */
 #define AIRTIME_PACKET_OVERHEAD 49u
-/* Bytes of the index for each chunk of 4096: BLAKE2b-128 and a rolling hash. */
-#define AIRTIME_INDEX_BYTES 20.0
-#define AIRTIME_CHUNK_BYTES 4096.0
 /* Heartbeat every 2 s, the other documents every 5 s: bytes on the air, headers and all. */
 #define AIRTIME_CONTROL_PERIOD_NS 5000000000u
 #define AIRTIME_HEARTBEAT_BYTES   900.0
@@ -106,8 +104,7 @@ static void airtime_measure(struct airtime_image *image, const struct scenario *
 {
 	const uint32_t symbol = s->transmitter.symbol_size;
 	image->symbols = ceil((double)source->size_bytes / symbol);
-	image->index_symbols =
-		ceil(ceil((double)source->size_bytes / AIRTIME_CHUNK_BYTES) * AIRTIME_INDEX_BYTES / PLAN_SYMBOL_SIZE);
+	image->index_symbols = ceil((double)chunk_index_bytes(source->size_bytes) / PLAN_SYMBOL_SIZE);
 	image->num_blocks = plan_blocks(source->size_bytes, symbol, s->transmitter.block_symbols);
 }
 

@@ -185,7 +185,7 @@ int box_init(struct box *b, const struct carousel_allocator *allocator, struct r
 	for (size_t i = 0; i < s->num_images; i++)
 		slot_bytes = s->images[i].size_bytes > slot_bytes ? s->images[i].size_bytes : slot_bytes;
 	delay_line_init(&b->line, allocator, BOX_MAX_DELAYED_PACKETS, BOX_MAX_DELAYED_BYTES);
-	result = box_storage_init(&b->storage, allocator, slot_bytes, headend->has_payload);
+	result = box_storage_init(&b->storage, allocator, slot_bytes, headend->payload == HEADEND_BYTES);
 	for (size_t i = 0; i < s->num_images && result == 0; i++)
 		if (s->images[i].version == b->version && strcmp(s->images[i].class_name, b->group->class_name) == 0)
 			result = box_storage_fill(&b->storage, 0, headend->images[i].manifest.sha256,
@@ -208,7 +208,7 @@ int box_init(struct box *b, const struct carousel_allocator *allocator, struct r
 		.tsi = HEADEND_TSI,
 		.write_rate_bps = b->group->write_rate_bps,
 		.offers = b->group->offers,
-		.allow_absent = !headend->has_payload};
+		.allow_absent = headend->payload != HEADEND_BYTES};
 	if (result == 0)
 		result = report_move(report, b->group_number, REPORT_NONE, b->version, 0);
 	return result;
@@ -380,8 +380,9 @@ int box_send(struct box *b, uint32_t headend, const uint8_t *data, const struct 
 	b->burst = 0;
 	for (unsigned i = 0; i < fate.num_copies && result == 0; i++) {
 		const uint8_t *bytes = data;
-		/* What is damaged in a payload that is not there, UDP's checksum would have found. */
-		if (i == 0 && fate.num_flips && fate.flips[0] / 8 >= p->len && p->absent_bytes)
+		/* UDP's checksum finds it; without one, damage to a payload that is not there cannot be shown. */
+		if (i == 0 && fate.num_flips &&
+			(!b->group->no_checksum || (fate.flips[0] / 8 >= p->len && p->absent_bytes)))
 			continue;
 		if (i == 0 && fate.num_flips) {
 			memcpy(damaged, data, p->len);

@@ -67,8 +67,9 @@ struct channel {
 int channel_config_check(const struct channel_config *);
 /* The share of packets lost in the long run, outages aside. */
 double channel_mean_loss(const struct channel_config *);
-/* The same process for the statistics of completion; a trace as Gilbert's model with its mean and its bursts. */
-struct completion_loss channel_completion_loss(const struct channel_config *);
+/* The same process for the statistics of completion: packets of so many bytes, those with inverted bits lost too; a
+ * trace as Gilbert's model with its mean and its bursts. */
+struct completion_loss channel_completion_loss(const struct channel_config *, size_t packet_bytes);
 
 /* Sets one property from text. The keys, which scenarios and `carousel-sim impair` share: "loss" ("5%"), "burst" (mean
  * length of loss bursts in packets: turns loss into Gilbert's model with that mean loss), "gilbert" ("TO_BAD TO_GOOD

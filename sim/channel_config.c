@@ -3,6 +3,7 @@
 #include "common/carousel_error.h"
 #include "common/units.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,7 +138,7 @@ int channel_config_parse(struct channel_config *c, const char *text)
 	return result;
 }
 
-struct completion_loss channel_completion_loss(const struct channel_config *c)
+static struct completion_loss channel_loss_process(const struct channel_config *c)
 {
 	const struct channel_gilbert *g = &c->gilbert;
 	double bursts = 0;
@@ -151,4 +152,13 @@ struct completion_loss channel_completion_loss(const struct channel_config *c)
 		was_lost = c->trace->runs[i].lost || (was_lost && c->trace->runs[i].received == 0);
 	}
 	return completion_loss_gilbert(bursts / (double)c->trace->received, bursts / (double)c->trace->lost, 0, 1);
+}
+
+struct completion_loss channel_completion_loss(const struct channel_config *c, size_t packet_bytes)
+{
+	struct completion_loss loss = channel_loss_process(c);
+	const double clean = pow(1 - c->bit_error, 8.0 * (double)packet_bytes);
+	loss.mean = 1 - (1 - loss.mean) * clean;
+	loss.variance *= clean * clean;
+	return loss;
 }

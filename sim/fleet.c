@@ -76,38 +76,57 @@ static size_t fleet_wanted(const struct fleet *f, const struct fleet_box *box, c
 	return moments_image(&f->moments, d->image);
 }
 
-/* When the box has the image, listening from now on, if nothing intervenes. */
-static uint64_t fleet_complete(struct fleet *f, struct fleet_box *box, size_t image, double *sent, double *needed)
+/* When a box that lacks a share of the image has been sent enough of it; *received: symbols that came by then. */
+static uint64_t fleet_enough(
+	struct fleet *f, struct fleet_box *box, size_t image, double lack, double common, double *received)
 {
 	const struct airtime_image *air = &f->airtime.images[image];
 	const struct completion_loss *loss = &f->losses[box->group_number];
-	const double lack = 1 - box->group->have;
 	const struct completion_image body = {air->symbols / air->num_blocks * lack, air->num_blocks};
-	const struct completion_image index = {air->index_symbols, 1};
-	const double common = random_unit(&box->random);
 	const double symbols = completion_symbols_at(&body, loss, common, random_unit(&box->random));
-	const double index_symbols = completion_symbols_at(&index, loss, common, random_unit(&box->random)) *
-				     air->symbols / air->index_symbols;
-	uint64_t body_ns, index_ns;
-	*needed = air->symbols * lack;
-	body_ns = airtime_until(
-		&f->airtime, image, box->group, box->shift_ns, box->now_ns, symbols, lack > 0 ? lack : 1, sent);
-	index_ns = airtime_until(&f->airtime, image, box->group, box->shift_ns, box->now_ns, index_symbols, 1, NULL);
-	if (index_ns > body_ns)
-		body_ns = index_ns;
-	if (body_ns != SCENARIO_NEVER && box->group->write_rate_bps) {
-		const uint64_t written = box->now_ns + (uint64_t)((double)f->scenario->images[image].size_bytes * 8e9 *
-								  lack / (double)box->group->write_rate_bps);
-		body_ns = written > body_ns ? written : body_ns;
+	double sent;
+	uint64_t at = airtime_until(
+		&f->airtime, image, box->group, box->shift_ns, box->now_ns, symbols, lack > 0 ? lack : 1, &sent);
+	*received = sent * (1 - loss->mean);
+	return at;
+}
+
+/* When the box has the image, listening from now on, if nothing intervenes. What it has already is of use once the
+ * index tells what that is. */
+static uint64_t fleet_complete(struct fleet *f, struct fleet_box *box, size_t image, double *received, double *needed)
+{
+	const struct airtime_image *air = &f->airtime.images[image];
+	const struct completion_loss *loss = &f->losses[box->group_number];
+	const double lack = 1 - box->group->have, common = random_unit(&box->random);
+	uint64_t done = fleet_enough(f, box, image, 1, common, received);
+	*needed = air->symbols;
+	if (lack < 1) {
+		const struct completion_image index = {air->index_symbols, 1};
+		const double symbols = completion_symbols_at(&index, loss, common, random_unit(&box->random));
+		double kept_received;
+		uint64_t kept = fleet_enough(f, box, image, lack, common, &kept_received);
+		const uint64_t known = airtime_until(&f->airtime, image, box->group, box->shift_ns, box->now_ns,
+			symbols * air->symbols / air->index_symbols, 1, NULL);
+		kept = kept > known ? kept : known;
+		if (kept < done) {
+			done = kept;
+			*received = kept_received;
+			*needed = air->symbols * lack;
+		}
 	}
-	return body_ns;
+	if (done != SCENARIO_NEVER && box->group->write_rate_bps) {
+		const uint64_t written = box->now_ns + (uint64_t)((double)f->scenario->images[image].size_bytes * 8e9 /
+								  (double)box->group->write_rate_bps);
+		done = written > done ? written : done;
+	}
+	return done;
 }
 
 /* Receives the image while the decision stands. True when it is complete; otherwise now_ns is when that ended. */
 static int fleet_receive(struct fleet *f, struct fleet_box *box, size_t image, bool *is_complete)
 {
-	double sent, needed;
-	const uint64_t done_ns = fleet_complete(f, box, image, &sent, &needed);
+	double received, needed;
+	const uint64_t done_ns = fleet_complete(f, box, image, &received, &needed);
 	uint64_t moment = box->now_ns;
 	*is_complete = false;
 	while ((moment = moments_next(&f->moments, moment)) < done_ns && moment < f->scenario->duration_ns) {
@@ -129,7 +148,7 @@ static int fleet_receive(struct fleet *f, struct fleet_box *box, size_t image, b
 		*is_complete = true;
 		box->held = image;
 		f->report->downloads++;
-		report_overhead(f->report, sent, needed);
+		report_overhead(f->report, received, needed);
 	}
 	return 0;
 }
@@ -277,7 +296,8 @@ int fleet_run(struct report **out, const struct carousel_allocator *allocator, c
 	if (result == 0)
 		result = moments_init(&f.moments, allocator, s, NULL);
 	for (size_t i = 0; i < s->num_groups; i++)
-		f.losses[i] = channel_completion_loss(&s->groups[i].channel);
+		f.losses[i] =
+			channel_completion_loss(&s->groups[i].channel, s->transmitter.symbol_size + PLAN_OVERHEAD);
 	for (uint64_t box = o->shard, played = 0; box < s->boxes && result == 0; box += shards, played++) {
 		result = fleet_play(&f, box);
 		if (result == 0 && o->progress && played % FLEET_PROGRESS_BOXES == 0)

@@ -146,6 +146,10 @@ static int headend_real_index(struct headend *h, struct headend_image *image)
 	if (result == 0)
 		memcpy(image->index, file, image->index_len);
 	chunk_index_builder_free(builder);
+	if (h->payload == HEADEND_DIGESTS) {
+		memory_free(h->allocator, image->bytes);
+		image->bytes = NULL;
+	}
 	return result;
 }
 
@@ -171,7 +175,7 @@ static int headend_make_image(struct headend *h, size_t number, struct scenario_
 		result = scenario_name_digests(source, digests);
 	memcpy(m->sha256, digests->sha256, sizeof m->sha256);
 	if (result == 0)
-		result = h->has_payload ? headend_real_index(h, image) : headend_name_index(h, image);
+		result = h->payload == HEADEND_NAMES ? headend_name_index(h, image) : headend_real_index(h, image);
 	m->index_bytes = image->index_len;
 	if (result == 0)
 		result = manifest_print(h->allocator, m, &payload, &len);
@@ -186,8 +190,8 @@ static int headend_make_image(struct headend *h, size_t number, struct scenario_
 	return result;
 }
 
-int headend_new(
-	struct headend **out, const struct carousel_allocator *allocator, const struct scenario *s, bool has_payload)
+int headend_new(struct headend **out, const struct carousel_allocator *allocator, const struct scenario *s,
+	enum headend_payload payload)
 {
 	struct scenario_digests digests[SCENARIO_MAX_IMAGES];
 	struct headend *h = memory_alloc(allocator, 1, sizeof *h);
@@ -197,7 +201,7 @@ int headend_new(
 		return CAROUSEL_E_MEMORY;
 	h->allocator = allocator;
 	h->scenario = s;
-	h->has_payload = has_payload;
+	h->payload = payload;
 	h->map_on_air = s->num_maps;
 	h->channel = (struct tx_channel_config){.name = "main", .rate_bps = s->transmitter.rate_bps};
 	result = headend_make_root(h);

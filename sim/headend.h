@@ -11,6 +11,12 @@
 
 #define HEADEND_TSI 4001u
 
+enum headend_payload {
+	HEADEND_NAMES,   /* images are names: digests are made up */
+	HEADEND_DIGESTS, /* documents are those of real bytes, which are then left out */
+	HEADEND_BYTES,
+};
+
 struct headend_image {
 	struct manifest manifest;
 	char *manifest_text; /* envelope, a line */
@@ -32,7 +38,7 @@ struct headend {
 	const struct carousel_allocator *allocator;
 	const struct scenario *scenario;
 	struct moments moments;
-	bool has_payload;
+	enum headend_payload payload;
 	struct key_secret keys[4]; /* root, map, image, heartbeat */
 	struct key_signer heartbeat_signer;
 	char *root_text; /* envelope: what boxes trust */
@@ -51,7 +57,7 @@ struct headend {
 };
 
 /* Makes keys, manifests and maps; nothing is on the air yet. Errors: MEMORY, LIMIT, those of the parts. */
-int headend_new(struct headend **, const struct carousel_allocator *, const struct scenario *, bool has_payload);
+int headend_new(struct headend **, const struct carousel_allocator *, const struct scenario *, enum headend_payload);
 void headend_free(struct headend *);
 
 /* Puts on the air what the scenario says for this time, starts and stops the transmitters. */

@@ -104,7 +104,7 @@ static int headend_start(struct headend *h, uint32_t number, uint64_t now_ns)
 		.store_user = counters,
 		.counters = counters->text,
 		.counters_len = counters->len,
-		.leave_out_payload = !h->has_payload};
+		.leave_out_payload = h->payload != HEADEND_BYTES};
 	int result;
 	counters->allocator = h->allocator;
 	result = tx_new(&h->tx[number], &config, now_ns);

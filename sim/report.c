@@ -103,10 +103,10 @@ int report_move(struct report *r, uint32_t group, uint32_t from, uint32_t to, ui
 	return result;
 }
 
-void report_overhead(struct report *r, double sent, double needed)
+void report_overhead(struct report *r, double received, double needed)
 {
-	const double percent = needed > 0 ? (sent / needed - 1) * 100 : 0;
-	r->overhead[percent >= REPORT_OVERHEAD_BINS ? REPORT_OVERHEAD_BINS : percent > 0 ? (unsigned)percent : 0]++;
+	const double permille = needed > 0 ? (received / needed - 1) * 1000 : 0;
+	r->overhead[permille >= REPORT_OVERHEAD_BINS ? REPORT_OVERHEAD_BINS : permille > 0 ? (unsigned)permille : 0]++;
 }
 
 void report_burst(struct report *r, uint64_t packets)

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define REPORT_BINS           4096u /* of the duration */
-#define REPORT_OVERHEAD_BINS  200u  /* of 1 %: airtime beyond what the box lacked */
+#define REPORT_OVERHEAD_BINS  200u  /* of 0.1 % */
 #define REPORT_BURST_BINS     24u   /* doubling */
 #define REPORT_MAX_CURVES     256u
 #define REPORT_NUM_REASONS    16u
@@ -40,7 +40,7 @@ struct report {
 	size_t num_groups;
 	struct report_curve **curves;
 	size_t num_curves, cap_curves;
-	uint64_t overhead[REPORT_OVERHEAD_BINS + 1]; /* the last: more */
+	uint64_t overhead[REPORT_OVERHEAD_BINS + 1]; /* symbols received beyond those lacking; the last: more */
 	uint64_t bursts[REPORT_BURST_BINS];
 	uint64_t reasons[REPORT_NUM_REASONS]; /* enum policy_reason that held in the end, by box */
 	uint64_t downloads, installs, fallbacks, declined, kills;
@@ -55,7 +55,7 @@ void report_free(struct report *);
 /* A box of a group runs `to` from then on (at the start: from is REPORT_NONE). Errors: LIMIT, MEMORY. */
 #define REPORT_NONE UINT32_MAX
 int report_move(struct report *, uint32_t group, uint32_t from, uint32_t to, uint64_t at_ns);
-void report_overhead(struct report *, double sent, double needed);
+void report_overhead(struct report *, double received, double needed);
 void report_burst(struct report *, uint64_t packets);
 
 /* Of the boxes of a group (name NULL: all) the share that runs a version at a time. */

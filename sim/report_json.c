@@ -101,7 +101,7 @@ json_t *report_json(const struct report *r, const struct scenario *scenario)
 	json_object_set_new(root, "curves", curves);
 	json_object_set_new(root, "reasons", reasons);
 	json_object_set_new(root, "counters", counters);
-	json_object_set_new(root, "overhead_percent", report_counts_json(r->overhead, REPORT_OVERHEAD_BINS + 1));
+	json_object_set_new(root, "overhead_permille", report_counts_json(r->overhead, REPORT_OVERHEAD_BINS + 1));
 	json_object_set_new(root, "bursts_log2", report_counts_json(r->bursts, REPORT_BURST_BINS));
 	if (scenario)
 		json_object_set_new(root, "expect", report_expects_json(r, scenario));
@@ -199,7 +199,7 @@ static int report_read_tables(struct report *r, const json_t *root)
 			result = report_read_u64(
 				reasons, policy_reason_name((enum policy_reason)i), INT64_MAX, &r->reasons[i]);
 	if (result == 0)
-		result = report_read_counts(root, "overhead_percent", r->overhead, REPORT_OVERHEAD_BINS + 1);
+		result = report_read_counts(root, "overhead_permille", r->overhead, REPORT_OVERHEAD_BINS + 1);
 	if (result == 0)
 		result = report_read_counts(root, "bursts_log2", r->bursts, REPORT_BURST_BINS);
 	return result;

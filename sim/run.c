@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define RUN_SETTLED_EVERY_NS 10000000000u
+#define RUN_HEARD_NS         900000000000u /* within which a box that listens hears of a change */
 #define RUN_PROGRESS_PACKETS 1024u
 
 struct run {
@@ -16,6 +17,7 @@ struct run {
 	struct box *boxes;
 	size_t num_boxes;
 	uint64_t now_ns, settled_check_ns;
+	uint64_t heard_ns; /* within which every box hears of a change, asleep or not */
 };
 
 static int run_advance(struct run *r, uint64_t now_ns)
@@ -62,8 +64,10 @@ static bool run_is_settled(struct run *r)
 	if (r->now_ns < r->settled_check_ns)
 		return false;
 	r->settled_check_ns = r->now_ns + RUN_SETTLED_EVERY_NS;
-	if (headend_next_update(r->headend, r->now_ns) < r->scenario->duration_ns ||
-		moments_next(&r->headend->moments, r->now_ns) != SCENARIO_NEVER)
+	if (r->now_ns < r->heard_ns)
+		return false;
+	if (headend_next_update(r->headend, r->now_ns - r->heard_ns) < r->scenario->duration_ns ||
+		moments_next(&r->headend->moments, r->now_ns - r->heard_ns) != SCENARIO_NEVER)
 		return false;
 	for (size_t i = 0; i < r->num_boxes; i++)
 		if (!box_is_settled(&r->boxes[i]))
@@ -71,9 +75,23 @@ static bool run_is_settled(struct run *r)
 	return true;
 }
 
+static uint64_t run_time_to_hear(const struct scenario *s)
+{
+	uint64_t most = 0;
+	for (size_t i = 0; i < s->num_groups; i++) {
+		const struct scenario_group *g = &s->groups[i];
+		uint64_t asleep = g->on.num_windows ? g->on.period_ns : 0;
+		for (size_t w = 0; w < g->outages.num_windows; w++)
+			asleep += g->outages.windows[w].end_ns - g->outages.windows[w].start_ns;
+		most = asleep > most ? asleep : most;
+	}
+	return most + RUN_HEARD_NS;
+}
+
 static int run_play(struct run *r)
 {
 	int result = headend_update(r->headend, 0);
+	r->heard_ns = run_time_to_hear(r->scenario);
 	while (result == 0 && !run_is_settled(r)) {
 		const uint64_t update = headend_next_update(r->headend, r->now_ns);
 		uint64_t next = headend_deadline(r->headend);
@@ -111,7 +129,7 @@ static int run_check(const struct scenario *s, const struct run_options *o)
 	if (o->shards && o->shard >= o->shards)
 		return CAROUSEL_E_ARGUMENT;
 	for (size_t i = 0; i < s->num_groups; i++)
-		if (s->groups[i].have > 0 || (s->groups[i].kill_every_ns && !o->has_payload))
+		if (s->groups[i].have > 0 || (s->groups[i].kill_every_ns && o->payload != HEADEND_BYTES))
 			return CAROUSEL_E_UNSUPPORTED;
 	return 0;
 }
@@ -128,7 +146,7 @@ int run_scenario(struct report **out, const struct carousel_allocator *allocator
 		return result;
 	result = report_new(&r.report, allocator, s, "run");
 	if (result == 0)
-		result = headend_new(&r.headend, allocator, s, r.options->has_payload);
+		result = headend_new(&r.headend, allocator, s, r.options->payload);
 	if (result == 0)
 		result = run_make_boxes(&r, allocator, r.options->shard, shards);
 	if (result == 0)

@@ -2,12 +2,13 @@
 #ifndef SIM_RUN_H
 #define SIM_RUN_H
 
+#include "sim/headend.h"
 #include "sim/report.h"
 #include "sim/scenario.h"
 
 struct run_options {
-	uint32_t shard, shards; /* plays the boxes whose number modulo shards is shard; 0 of 0: all */
-	bool has_payload;       /* images of real bytes, written to slots in memory; else identities only */
+	uint32_t shard, shards;       /* plays the boxes whose number modulo shards is shard; 0 of 0: all */
+	enum headend_payload payload; /* BYTES: written to slots in memory; else identities only */
 	int (*progress)(void *user, double done);
 	void *user;
 };

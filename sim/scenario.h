@@ -73,6 +73,7 @@ struct scenario_group {
 	double trial_failure;     /* share of trial boots that fail */
 	uint64_t reboot_ns;       /* how long installing and booting take */
 	uint64_t write_rate_bps;  /* how fast a box writes its slot; 0: no limit */
+	bool no_checksum;         /* datagrams with inverted bits get through to the receiver */
 	uint64_t job_time_ns;     /* how long each piece of its work takes: decoding, writing, verifying */
 	uint64_t kill_every_ns;   /* mean time between sudden losses of power; 0: none */
 };

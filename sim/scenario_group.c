@@ -109,6 +109,7 @@ static void group_read_boxes(struct scenario *s, struct scenario_group *g, struc
 	g->trial_failure = config_share(section, "trial-failure", 0, 0, 1);
 	g->reboot_ns = config_duration_ns(section, "reboot", 60ull * GROUP_SECOND_NS, 0, GROUP_DAY_NS);
 	g->write_rate_bps = config_rate_bps(section, "write-rate", 0, 8000, 1000000000000);
+	g->no_checksum = !config_bool(section, "udp-checksum", true);
 	g->job_time_ns = config_duration_ns(section, "job-time", 0, 0, 3600ull * GROUP_SECOND_NS);
 	g->kill_every_ns = config_duration_ns(section, "kill-every", 0, GROUP_SECOND_NS, GROUP_YEAR_NS);
 	g->join_ns = config_duration_ns(section, "join", 0, 0, s->duration_ns);

@@ -109,13 +109,22 @@ int store_probe(struct store *s, const struct store_image *image)
 	return result;
 }
 
+/* Without payload a slot stands for an image by beginning with its digest. */
+static bool store_is_named(const struct store *s)
+{
+	const struct carousel_rx_storage *storage = s->config.storage;
+	uint8_t name[32];
+	return storage && storage->read(storage->user, RX_SLOT_TARGET, 0, name, sizeof(name)) == 0 &&
+	       memcmp(name, s->image.sha256, sizeof(name)) == 0;
+}
+
 int store_verify(struct store *s)
 {
 	int result;
 	if (s->phase != STORE_COMPLETE)
 		return s->phase == STORE_VERIFIED ? 0 : CAROUSEL_E_BUSY;
 	if (s->config.allow_absent) {
-		s->phase = s->is_probe ? STORE_IDLE : STORE_VERIFIED;
+		s->phase = s->is_probe && !store_is_named(s) ? STORE_IDLE : STORE_VERIFIED;
 		return 0;
 	}
 	result = verify_begin(&s->verify, &s->work_io, s->geometry.layout.image_bytes, s->image.sha256,

@@ -34,7 +34,9 @@ struct store_config {
 	uint64_t spill_bytes;
 	uint64_t write_rate_bps; /* 0: unlimited */
 	uint64_t sync_interval_ns;
-	bool allow_absent; /* payloads may be absent: identities only, nothing is written */
+	/* Payloads may be absent: identities only, nothing is written. A slot is then taken to hold the image with
+	 * whose SHA-256 it begins. */
+	bool allow_absent;
 };
 
 enum store_phase {

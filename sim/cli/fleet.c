@@ -18,8 +18,11 @@ static int play_fleet(const struct scenario *s, uint32_t shard, uint32_t shards,
 static int play_run(const struct scenario *s, uint32_t shard, uint32_t shards, int (*progress)(void *user, double done),
 	void *user, struct report **report)
 {
-	const struct run_options options = {
-		.shard = shard, .shards = shards, .has_payload = s->has_payload, .progress = progress, .user = user};
+	const struct run_options options = {.shard = shard,
+		.shards = shards,
+		.payload = s->has_payload ? HEADEND_BYTES : HEADEND_NAMES,
+		.progress = progress,
+		.user = user};
 	return run_scenario(report, NULL, s, &options);
 }
 

@@ -286,7 +286,7 @@ int sim_plan(const struct cli *cli, int argc, char **argv)
 	config = (struct plan_config){.rate_bps = rate,
 		.control_share = control,
 		.symbol_size = (uint32_t)symbol,
-		.loss = channel_completion_loss(&channel),
+		.loss = channel_completion_loss(&channel, (size_t)symbol + PLAN_OVERHEAD),
 		.duty = duty,
 		.percentile = percentile,
 		.images = images,

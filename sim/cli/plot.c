@@ -97,7 +97,8 @@ static void plot_script(FILE *out, const struct report *r, const char *path)
 	fprintf(out, "\nset multiplot layout 2,1\n");
 	plot_curves(out, r, unit);
 	fprintf(out, "set multiplot next\nset size 0.5,0.5\nset origin 0,0\nset style fill solid 0.6\n");
-	fprintf(out, "set title 'airtime beyond what was lacking'\nset xlabel '%%'\nset ylabel 'downloads'\n");
+	fprintf(out,
+		"set title 'symbols received beyond those lacking'\nset xlabel '1/1000'\nset ylabel 'downloads'\n");
 	fprintf(out, "plot $overhead using 1:2 with boxes notitle\n");
 	if (has_bursts) {
 		fprintf(out, "set origin 0.5,0\nset title 'loss bursts'\nset xlabel 'packets, at least'\n");

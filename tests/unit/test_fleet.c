@@ -63,9 +63,9 @@ static void test_airtime(void **state)
 	double sent;
 	(void)state;
 	assert_int_equal(airtime_init(&a, NULL, s), 0);
-	assert_true(a.images[0].symbols == 4096 && a.images[0].index_symbols == 20 && a.images[0].num_blocks == 1);
+	assert_true(a.images[0].symbols == 4096 && a.images[0].index_symbols == 25 && a.images[0].num_blocks == 1);
 	const double per_s = a.images[0].segments[0].symbols_per_ns * 1e9;
-	assert_true(per_s > 0.95 * 256000 / 8 / 1078.3 && per_s < 256000.0 / 8 / 1078.3);
+	assert_true(per_s > 0.95 * 256000 / 8 / 1079.6 && per_s < 256000.0 / 8 / 1079.6);
 	/* The source pass, then repair; silence; less of the rate from the fifth hour on. */
 	assert_true(a.images[0].segments[0].is_source_pass && !a.images[0].segments[1].is_source_pass);
 	assert_true(fabs((double)a.images[0].segments[0].end_ns / 1e9 * per_s - 4096) < 1);

@@ -38,7 +38,7 @@ static struct report *filled(const struct carousel_allocator *allocator)
 		report_free(r);
 		return NULL;
 	}
-	report_overhead(r, 105, 100);
+	report_overhead(r, 1005.5, 1000);
 	report_overhead(r, 1000, 100);
 	report_overhead(r, 0, 0);
 	report_burst(r, 1);

@@ -1,0 +1,222 @@
+/* covers: sim/run.c sim/box.c sim/headend.c sim/headend_air.c */
+#include "tests/lib/test.h"
+
+#include "common/carousel_error.h"
+#include "sim/fleet.h"
+#include "sim/headend.h"
+#include "sim/run.h"
+#include "tests/lib/fault_alloc.h"
+
+#include <math.h>
+
+#define SECOND 1000000000ull
+
+#define MAP   "carousel-map 1\nepoch 1\nserial 1\nissued 2026-11-21T00:00:00Z\nmap box * 105 105 105 120\n"
+#define HEAD  "[scenario]\nduration = 20m\n[transmitter]\nrate = 256k\nblock-symbols = 128\n[map 1]\nfile = m\n"
+#define IMAGE "[image i]\nclass = box\nversion = 105\nsize = 512K\n"
+
+static int read_map(void *user, const char *name, size_t limit, char **text, size_t *len)
+{
+	(void)name;
+	(void)limit;
+	*len = sizeof MAP - 1;
+	*text = memory_copy_string(user, MAP, *len);
+	return *text ? 0 : CAROUSEL_E_MEMORY;
+}
+
+static struct scenario *scenario_of(const char *text)
+{
+	struct scenario *s;
+	if (scenario_parse(&s, NULL, text, strlen(text), "a.ini", NULL, read_map, NULL) != 0)
+		fail_msg("%s", scenario_error(s));
+	return s;
+}
+
+static bool are_equal(const struct report *a, const struct report *b)
+{
+	json_t *x = report_json(a, NULL), *y = report_json(b, NULL);
+	const bool equal = json_equal(json_object_get(x, "curves"), json_object_get(y, "curves"));
+	json_decref(x);
+	json_decref(y);
+	return equal;
+}
+
+static void test_same_seed_same_run_in_any_shard(void **state)
+{
+	struct scenario *s = scenario_of(
+		HEAD IMAGE "[group g]\nboxes = 9\nclass = box\nversion = 90\nloss = 10%\njoin-spread = 2m\n");
+	struct report *first, *second, *shard;
+	struct run_options o = {.shards = 2};
+	(void)state;
+	assert_int_equal(run_scenario(&first, NULL, s, NULL), 0);
+	assert_int_equal(run_scenario(&second, NULL, s, NULL), 0);
+	assert_true(report_share_at(first, "g", 105, UINT64_MAX) == 1);
+	assert_true(are_equal(first, second));
+	assert_int_equal(first->packets_received, second->packets_received);
+	report_free(second);
+	assert_int_equal(run_scenario(&second, NULL, s, &o), 0);
+	o.shard = 1;
+	assert_int_equal(run_scenario(&shard, NULL, s, &o), 0);
+	assert_int_equal(report_merge(second, shard), 0);
+	for (uint64_t t = 0; t < s->duration_ns; t += SECOND)
+		assert_true(report_share_at(first, NULL, 105, t) == report_share_at(second, NULL, 105, t));
+	o.shard = 2;
+	report_free(shard);
+	assert_int_equal(run_scenario(&shard, NULL, s, &o), CAROUSEL_E_ARGUMENT);
+	report_free(first);
+	report_free(second);
+	s->seed = 99;
+	assert_int_equal(run_scenario(&first, NULL, s, NULL), 0);
+	report_free(first);
+	scenario_free(s);
+}
+
+/* Identities decide: with the images' bytes every box is done at the same moment. */
+static void test_without_payload_as_with_it(void **state)
+{
+	struct scenario *s = scenario_of(
+		HEAD IMAGE "[group plain]\nboxes = 3\nclass = box\nversion = 90\nloss = 10%\n"
+			   "[group bursts]\nboxes = 3\nclass = box\nversion = 90\nloss = 20%\nburst = 9\nreorder = 5%\n"
+			   "reorder-by = 1s\nduplicate = 5%\njitter = 50ms\nbit-error = 1e-5\njoin = 40s\n");
+	struct run_options without = {.payload = HEADEND_DIGESTS}, with = {.payload = HEADEND_BYTES};
+	struct report *names, *bytes;
+	(void)state;
+	assert_int_equal(run_scenario(&names, NULL, s, &without), 0);
+	assert_int_equal(run_scenario(&bytes, NULL, s, &with), 0);
+	assert_true(report_share_at(bytes, NULL, 105, UINT64_MAX) == 1);
+	for (unsigned g = 0; g < 2; g++)
+		for (double q = 0.3; q <= 1; q += 0.35) {
+			/* Real slots are written and synced within the second. */
+			const double a = (double)report_time_of(names, s->groups[g].name, 105, q) / 1e9;
+			const double b = (double)report_time_of(bytes, s->groups[g].name, 105, q) / 1e9;
+			if (a > b || b - a > 1.5)
+				fail_msg("%s: %g of the boxes after %g s, with payload %g s", s->groups[g].name, q, a,
+					b);
+		}
+	report_free(names);
+	report_free(bytes);
+	scenario_free(s);
+}
+
+/* Many boxes, so that quantiles are sharp: the fleet model, which never saw this scenario, within 2 % and two control
+ * periods of 5 s. */
+static void test_fleet_model_agrees(void **state)
+{
+	struct scenario *s = scenario_of(
+		HEAD IMAGE "[group few]\nboxes = 60\nclass = box\nversion = 90\nloss = 3%\n"
+			   "[group many]\nboxes = 60\nclass = box\nversion = 90\nloss = 30%\n"
+			   "[group bursts]\nboxes = 60\nclass = box\nversion = 90\nloss = 10%\nburst = 15\n");
+	struct report *run, *fleet;
+	(void)state;
+	assert_int_equal(run_scenario(&run, NULL, s, NULL), 0);
+	for (size_t i = 0; i < s->num_groups; i++) {
+		s->groups[i].boxes = 3000;
+		s->groups[i].first_box = i * 3000;
+	}
+	s->boxes = 9000;
+	assert_int_equal(fleet_run(&fleet, NULL, s, NULL), 0);
+	for (size_t i = 0; i < s->num_groups; i++)
+		for (double q = 0.1; q < 0.95; q += 0.4) {
+			const double a = (double)report_time_of(run, s->groups[i].name, 105, q) / 1e9;
+			const double b = (double)report_time_of(fleet, s->groups[i].name, 105, q) / 1e9;
+			if (fabs(a - b) > 0.02 * a + 10)
+				fail_msg("%s: %g of the boxes after %g s, by the model %g s", s->groups[i].name, q, a,
+					b);
+		}
+	report_free(run);
+	report_free(fleet);
+	scenario_free(s);
+}
+
+static void test_what_can_never_complete_ends(void **state)
+{
+	struct scenario *s = scenario_of(
+		HEAD "[image i]\nclass = box\nversion = 105\nsize = 512K\nuntil = 5s\n"
+		     "[group g]\nboxes = 2\nclass = box\nversion = 90\n[group other]\nclass = other\nversion = 1\n");
+	struct report *r;
+	(void)state;
+	assert_int_equal(run_scenario(&r, NULL, s, NULL), 0);
+	assert_int_equal(r->waiting, 2);
+	assert_int_equal(r->reasons[POLICY_REASON_NO_ROW], 1);
+	assert_true(report_share_at(r, "g", 90, UINT64_MAX) == 1);
+	report_free(r);
+	scenario_free(s);
+}
+
+static void test_refuses_what_it_cannot_play(void **state)
+{
+	struct scenario *s = scenario_of(HEAD IMAGE "[group g]\nclass = box\nversion = 90\nhave = 50%\n");
+	struct report *r;
+	(void)state;
+	assert_int_equal(run_scenario(&r, NULL, s, NULL), CAROUSEL_E_UNSUPPORTED);
+	s->groups[0].have = 0;
+	s->groups[0].kill_every_ns = SECOND;
+	assert_int_equal(run_scenario(&r, NULL, s, NULL), CAROUSEL_E_UNSUPPORTED);
+	assert_null(r);
+	scenario_free(s);
+}
+
+/* Signed documents, images and ESIs of two headends: what is on the air when. */
+static void test_headend(void **state)
+{
+	struct scenario *s = scenario_of(HEAD IMAGE
+		"[image j]\nclass = box\nversion = 104\nsize = 512K\nat = 1m\nuntil = 2m\n"
+		"[event 1]\ndo = restart-transmitter\nat = 3m\nfor = 1m\n[group g]\nclass = box\nversion = 90\n");
+	struct headend *h;
+	uint8_t a[64], b[64];
+	(void)state;
+	assert_int_equal(headend_new(&h, NULL, s, HEADEND_NAMES), 0);
+	assert_true(headend_deadline(h) == SCENARIO_NEVER);
+	assert_int_equal(headend_update(h, 0), 0);
+	assert_true(h->images[0].is_on_air && !h->images[1].is_on_air);
+	assert_true(headend_next_update(h, 0) == 60 * SECOND);
+	assert_int_equal(headend_update(h, 60 * SECOND), 0);
+	assert_true(h->images[1].is_on_air);
+	assert_int_equal(headend_update(h, 120 * SECOND), 0);
+	assert_false(h->images[1].is_on_air);
+	assert_int_equal(headend_update(h, 180 * SECOND), 0);
+	assert_null(h->tx[0]);
+	assert_true(headend_next_update(h, 180 * SECOND) == 240 * SECOND);
+	assert_int_equal(headend_update(h, 240 * SECOND), 0);
+	assert_non_null(h->tx[0]);
+	assert_true(headend_next_update(h, 240 * SECOND) == SCENARIO_NEVER);
+	headend_free(h);
+	/* The bytes of an image do not depend on where one begins to read. */
+	headend_image_bytes("box", 105, 4090, a, sizeof a);
+	headend_image_bytes("box", 105, 4096, b, 32);
+	assert_memory_equal(a + 6, b, 32);
+	headend_image_bytes("box", 104, 4090, b, sizeof b);
+	assert_memory_not_equal(a, b, sizeof a);
+	scenario_free(s);
+}
+
+static int attempt(const struct carousel_allocator *allocator, void *user)
+{
+	struct headend *h;
+	int result = headend_new(&h, allocator, user, HEADEND_BYTES);
+	if (result == 0)
+		headend_free(h);
+	return result;
+}
+
+static void test_no_memory(void **state)
+{
+	struct scenario *s = scenario_of(HEAD IMAGE "[group g]\nclass = box\nversion = 90\n");
+	(void)state;
+	assert_in_range(fault_alloc_all(attempt, s), 10, 200);
+	scenario_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_same_seed_same_run_in_any_shard),
+		cmocka_unit_test(test_without_payload_as_with_it),
+		cmocka_unit_test(test_fleet_model_agrees),
+		cmocka_unit_test(test_what_can_never_complete_ends),
+		cmocka_unit_test(test_refuses_what_it_cannot_play),
+		cmocka_unit_test(test_headend),
+		cmocka_unit_test(test_no_memory),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
