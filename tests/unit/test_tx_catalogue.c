@@ -1,0 +1,385 @@
+/* covers: carousel-tx/daemon/catalogue.c carousel-tx/daemon/change.c carousel-tx/daemon/air.c */
+#include "tests/lib/test.h"
+
+#include "carousel-tx/daemon/air.h"
+#include "carousel-tx/daemon/change.h"
+#include "common/carousel_error.h"
+#include "common/io/file.h"
+#include "policy-map/chunk_index.h"
+#include "tests/lib/tx_fixture.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { ROOT, MAP, IMAGE, OTHER, NUM_KEYS };
+
+struct fixture {
+	char dir[64], cat[80];
+	struct key_secret keys[NUM_KEYS];
+	struct catalogue_error error;
+};
+
+static const char *path_of(const struct fixture *f, const char *name)
+{
+	static char paths[4][160];
+	static unsigned next;
+	char *path = paths[next++ % 4];
+	snprintf(path, sizeof paths[0], "%s/%s", f->dir, name);
+	return path;
+}
+
+static void put(const struct fixture *f, const char *name, const void *data, size_t len)
+{
+	assert_int_equal(file_replace(path_of(f, name), data, len, 0644), 0);
+}
+
+static void sign_to(struct fixture *f, const char *name, const char *type, const void *payload, size_t len, int key)
+{
+	struct key_signer signer = key_secret_signer(&f->keys[key]);
+	struct envelope envelope;
+	char *text;
+	size_t text_len;
+	assert_int_equal(envelope_init(NULL, &envelope, type, payload, len), 0);
+	assert_int_equal(envelope_sign(&envelope, &signer), 0);
+	assert_int_equal(envelope_print(NULL, &envelope, &text, &text_len), 0);
+	put(f, name, text, text_len);
+	free(text);
+	envelope_deinit(NULL, &envelope);
+}
+
+static void root_to(struct fixture *f, const char *name, uint32_t version, int signer)
+{
+	static const char *const roles[] = {"root", "map", "image", "heartbeat"};
+	struct trust_root *root = calloc(1, sizeof *root);
+	char *payload;
+	size_t len;
+	root->version = version;
+	root->epoch = 1;
+	for (int i = 0; i < 3; i++)
+		root->keys[root->num_keys++] = f->keys[i].public_key;
+	for (int i = 0; i < 4; i++) {
+		struct trust_role *role = &root->roles[root->num_roles++];
+		snprintf(role->name, sizeof role->name, "%s", roles[i]);
+		role->threshold = role->num_keys = 1;
+		memcpy(role->key_ids[0], f->keys[i < 3 ? i : MAP].public_key.id, KEY_ID_BYTES);
+	}
+	assert_int_equal(trust_root_print(NULL, root, &payload, &len), 0);
+	sign_to(f, name, ENVELOPE_TYPE_ROOT, payload, len, signer);
+	free(payload);
+	free(root);
+}
+
+/* An image file of random bytes and its manifest; returns the map's line for it. */
+static const char *image_to(struct fixture *f, const char *image, const char *manifest_name, const char *class_name,
+	uint32_t version, uint64_t seed, int signer)
+{
+	static char line[4][512];
+	static unsigned next;
+	struct object_layout_wish wish = {
+		.kind = OBJECT_STRIPED, .encoding_id = FEC_RAPTORQ, .symbol_size = 1024, .block_symbols = 64};
+	struct manifest *m = calloc(1, sizeof *m);
+	uint8_t *bytes = fixture_bytes(50000, seed), digest[32];
+	struct chunk_index_builder *builder;
+	char *payload, image_hex[HASH_SHA256_TEXT_BYTES], manifest_hex[HASH_SHA256_TEXT_BYTES];
+	const uint8_t *index;
+	size_t len;
+	char *out = line[next++ % 4];
+	put(f, image, bytes, 50000);
+	snprintf(m->class_name, sizeof m->class_name, "%s", class_name);
+	m->version = version;
+	assert_int_equal(hash_sha256(bytes, 50000, m->sha256), 0);
+	assert_int_equal(object_layout_choose(&m->layout, &wish, 50000), 0);
+	assert_int_equal(chunk_index_builder_new(NULL, 50000, &builder), 0);
+	assert_int_equal(chunk_index_builder_push(builder, bytes, 50000), 0);
+	assert_int_equal(chunk_index_builder_finish(builder, &index, &len), 0);
+	m->index_chunk_bytes = 4096;
+	m->index_bytes = len;
+	assert_int_equal(hash_sha256(index, len, m->index_sha256), 0);
+	assert_int_equal(manifest_print(NULL, m, &payload, &len), 0);
+	assert_int_equal(hash_sha256(payload, len, digest), 0);
+	sign_to(f, manifest_name, ENVELOPE_TYPE_MANIFEST, payload, len, signer);
+	snprintf(out, sizeof line[0], "image %s %" PRIu32 " %s size=50000 manifest=%s\n", class_name, version,
+		hash_sha256_text(image_hex, m->sha256), hash_sha256_text(manifest_hex, digest));
+	chunk_index_builder_free(builder);
+	free(payload);
+	free(bytes);
+	free(m);
+	return out;
+}
+
+static void map_to(struct fixture *f, const char *name, unsigned serial, const char *lines, int signer)
+{
+	char text[2048];
+	int len = snprintf(text, sizeof text,
+		"carousel-map 1\nepoch 1\nserial %u\nissued 2026-11-21T10:00:00Z\nmap box production 1 1 1 9 "
+		"weight=7\n%s",
+		serial, lines);
+	sign_to(f, name, ENVELOPE_TYPE_MAP, text, (size_t)len, signer);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	uint8_t seed[KEY_SEED_BYTES] = {0};
+	snprintf(f->dir, sizeof f->dir, "/tmp/test_tx_catalogue.XXXXXX");
+	if (mkdtemp(f->dir) == NULL)
+		return -1;
+	snprintf(f->cat, sizeof f->cat, "%s/cat", f->dir);
+	for (int i = 0; i < NUM_KEYS; i++) {
+		seed[0] = (uint8_t)(i + 1);
+		if (key_secret_init(&f->keys[i], KEY_ED25519, seed))
+			return -1;
+	}
+	root_to(f, "roots", 1, ROOT);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	char command[128];
+	snprintf(command, sizeof command, "rm -rf '%s'", f->dir);
+	free(f);
+	return system(command);
+}
+
+static void install_root(struct fixture *f)
+{
+	uint32_t version = 0;
+	assert_int_equal(change_set_root(f->cat, path_of(f, "roots"), &version, &f->error), 0);
+	assert_int_equal(version, 1);
+}
+
+static int publish(struct fixture *f, const char *image, const char *manifest)
+{
+	struct change_report report;
+	return change_publish(f->cat, path_of(f, image), path_of(f, manifest), 2, 1000, &report, &f->error);
+}
+
+static int set_map(struct fixture *f, const char *name)
+{
+	uint64_t serial;
+	return change_set_map(f->cat, path_of(f, name), &serial, &f->error);
+}
+
+static void test_publish(void **state)
+{
+	struct fixture *f = *state;
+	struct catalogue *c;
+	struct change_report report;
+	image_to(f, "image", "manifest", "box", 1, 1, IMAGE);
+	assert_int_equal(publish(f, "image", "manifest"), CAROUSEL_E_NOT_FOUND); /* no such directory */
+	assert_int_equal(mkdir(f->cat, 0755), 0);
+	assert_int_equal(publish(f, "image", "manifest"), CAROUSEL_E_NOT_FOUND); /* no trust root */
+	install_root(f);
+	assert_int_equal(publish(f, "image", "manifest"), 0);
+	assert_int_equal(
+		change_publish(f->cat, path_of(f, "image"), path_of(f, "manifest"), 2, 1000, &report, &f->error), 0);
+	assert_true(report.is_same);
+	assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
+	assert_int_equal(c->num_objects, 1);
+	assert_int_equal(c->objects[0]->weight, 2);
+	assert_int_equal(c->objects[0]->published_s, 1000);
+	assert_non_null(tx_catalogue_find(c, "box", 1));
+	assert_null(tx_catalogue_find(c, "box", 2));
+	tx_catalogue_free(c);
+}
+
+static void test_publish_refuses(void **state)
+{
+	struct fixture *f = *state;
+	install_root(f);
+	image_to(f, "image", "manifest", "box", 1, 1, IMAGE);
+	image_to(f, "forged", "forged.m", "box", 3, 3, OTHER);
+	image_to(f, "second", "second.m", "box", 1, 2, IMAGE);
+	image_to(f, "image", "renamed.m", "other", 1, 1, IMAGE);
+	assert_int_equal(publish(f, "forged", "forged.m"), CAROUSEL_E_SIGNATURE);
+	assert_int_equal(publish(f, "second", "manifest"), CAROUSEL_E_DIGEST);
+	assert_int_equal(publish(f, "image", "roots"), CAROUSEL_E_WRONG_TYPE);
+	assert_int_equal(publish(f, "image", "image"), CAROUSEL_E_SYNTAX);
+	assert_int_equal(publish(f, "none", "manifest"), CAROUSEL_E_NOT_FOUND);
+	assert_int_equal(publish(f, "image", "manifest"), 0);
+	assert_int_equal(publish(f, "second", "second.m"), CAROUSEL_E_CONFLICT);
+	assert_int_equal(publish(f, "image", "renamed.m"), CAROUSEL_E_EXISTS);
+	assert_int_equal(publish(f, "second", "manifest"), CAROUSEL_E_DIGEST);
+	put(f, "short", "x", 1);
+	assert_int_equal(publish(f, "short", "manifest"), CAROUSEL_E_DIGEST);
+}
+
+static void test_maps(void **state)
+{
+	struct fixture *f = *state;
+	const char *one, *two;
+	char wrong[512];
+	install_root(f);
+	one = image_to(f, "one", "one.m", "box", 1, 1, IMAGE);
+	two = image_to(f, "two", "two.m", "box", 2, 2, IMAGE);
+	assert_int_equal(publish(f, "one", "one.m"), 0);
+	map_to(f, "map5", 5, one, MAP);
+	map_to(f, "map5b", 5, "", MAP);
+	map_to(f, "map4", 4, one, MAP);
+	map_to(f, "map6two", 6, two, MAP);
+	map_to(f, "map6forged", 6, one, OTHER);
+	snprintf(wrong, sizeof wrong, "%s", one);
+	wrong[strlen(wrong) - 2] ^= 1;
+	map_to(f, "map6wrong", 6, wrong, MAP);
+	map_to(f, "map6", 6, "", MAP);
+	assert_int_equal(change_withdraw(f->cat, "box", 9, &f->error), CAROUSEL_E_NOT_FOUND);
+	assert_int_equal(set_map(f, "map5"), 0);
+	assert_int_equal(set_map(f, "map5"), 0);
+	assert_int_equal(set_map(f, "map4"), CAROUSEL_E_ROLLBACK);
+	assert_int_equal(set_map(f, "map5b"), CAROUSEL_E_CONFLICT);
+	assert_int_equal(set_map(f, "map6two"), CAROUSEL_E_NO_IMAGE);
+	assert_int_equal(set_map(f, "map6wrong"), CAROUSEL_E_NO_IMAGE);
+	assert_int_equal(set_map(f, "map6forged"), CAROUSEL_E_SIGNATURE);
+	assert_int_equal(change_withdraw(f->cat, "box", 1, &f->error), CAROUSEL_E_REFUSED);
+	assert_int_equal(set_map(f, "map6"), 0);
+	assert_int_equal(change_withdraw(f->cat, "box", 1, &f->error), 0);
+	assert_int_equal(change_withdraw(f->cat, "box", 1, &f->error), CAROUSEL_E_NOT_FOUND);
+}
+
+static void test_roots(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t version;
+	install_root(f);
+	root_to(f, "root2", 2, ROOT);
+	root_to(f, "root2forged", 2, OTHER);
+	root_to(f, "root4", 4, ROOT);
+	assert_int_equal(change_set_root(f->cat, path_of(f, "root2forged"), &version, &f->error), CAROUSEL_E_SIGNATURE);
+	assert_int_equal(change_set_root(f->cat, path_of(f, "root4"), &version, &f->error), CAROUSEL_E_NEED_MORE);
+	assert_int_equal(change_set_root(f->cat, path_of(f, "root2"), &version, &f->error), 0);
+	assert_int_equal(version, 2);
+	assert_int_equal(change_set_root(f->cat, path_of(f, "roots"), &version, &f->error), 0);
+	assert_int_equal(version, 2); /* an old one changes nothing */
+}
+
+/* What lies in the catalogue and does not hold is left out and named; the rest counts. */
+static void test_damage(void **state)
+{
+	struct fixture *f = *state;
+	struct catalogue *c;
+	const char *one;
+	char path[PATH_MAX], *text;
+	size_t len;
+	install_root(f);
+	one = image_to(f, "one", "one.m", "box", 1, 1, IMAGE);
+	image_to(f, "two", "two.m", "box", 2, 2, IMAGE);
+	assert_int_equal(publish(f, "one", "one.m"), 0);
+	assert_int_equal(publish(f, "two", "two.m"), 0);
+	map_to(f, "map", 5, one, MAP);
+	assert_int_equal(set_map(f, "map"), 0);
+	assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
+	assert_int_equal(
+		tx_catalogue_object_path(path, f->cat, tx_catalogue_find(c, "box", 2)->manifest.sha256, "index"), 0);
+	tx_catalogue_free(c);
+	assert_int_equal(truncate(path, 10), 0);
+	assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
+	assert_int_equal(c->num_objects, 1);
+	assert_int_equal(c->num_refused, 1);
+	assert_int_equal(c->refused_error.code, CAROUSEL_E_DIGEST);
+	assert_non_null(strstr(c->refused_error.message, "index"));
+	assert_non_null(c->map);
+	tx_catalogue_free(c);
+	/* Published anew it is whole again. */
+	assert_int_equal(publish(f, "two", "two.m"), 0);
+	/* Every truncation of the map: it counts for nothing, and nothing else suffers. */
+	assert_int_equal(file_read(path_of(f, "cat/map.dsse"), 100000, NULL, &text, &len), 0);
+	for (size_t n = 0; n + 1 < len; n += 7) {
+		put(f, "cat/map.dsse", text, n);
+		assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
+		assert_null(c->map);
+		assert_true(c->map_error.code != 0);
+		assert_int_equal(c->num_objects, 2);
+		tx_catalogue_free(c);
+	}
+	free(text);
+	/* Without roots that hold nothing can be trusted. */
+	put(f, "cat/roots.dsse", "{}\n", 3);
+	assert_true(tx_catalogue_load(&c, f->cat, &f->error) != 0);
+	assert_null(c);
+}
+
+static void test_a_change_waits_for_no_other(void **state)
+{
+	struct fixture *f = *state;
+	char path[PATH_MAX];
+	int fd;
+	install_root(f);
+	image_to(f, "one", "one.m", "box", 1, 1, IMAGE);
+	assert_int_equal(tx_catalogue_path(path, f->cat, "lock"), 0);
+	assert_int_equal(file_lock(path, &fd), 0);
+	assert_int_equal(publish(f, "one", "one.m"), CAROUSEL_E_BUSY);
+	close(fd);
+	assert_int_equal(publish(f, "one", "one.m"), 0);
+}
+
+static size_t count_images(const struct tx *tx)
+{
+	json_t *status = tx_status(tx, 0), *objects = json_object_get(status, "objects"), *object;
+	size_t i, count = 0;
+	json_array_foreach(objects, i, object) count +=
+		strcmp(json_string_value(json_object_get(object, "role")), "image") == 0;
+	json_decref(status);
+	return count;
+}
+
+static void test_air_follows_the_catalogue(void **state)
+{
+	struct fixture *f = *state;
+	const struct tx_channel_config channel = {.name = "main", .rate_bps = 8000000};
+	struct tx_config config = {.tsi = 1, .channels = &channel, .num_channels = 1};
+	struct catalogue *before = NULL, *c;
+	struct air air, mapped;
+	struct tx *tx, *other;
+	const char *one;
+	install_root(f);
+	one = image_to(f, "one", "one.m", "box", 1, 1, IMAGE);
+	image_to(f, "two", "two.m", "box", 2, 2, IMAGE);
+	assert_int_equal(publish(f, "one", "one.m"), 0);
+	map_to(f, "map", 5, one, MAP);
+	assert_int_equal(set_map(f, "map"), 0);
+	assert_int_equal(tx_new(&tx, &config, 0), 0);
+	assert_int_equal(tx_new(&other, &config, 0), 0);
+	air_init(&air, tx, NULL, false);
+	air_init(&mapped, other, NULL, true);
+	assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
+	assert_int_equal(air_apply(&air, before, c, 0), 0);
+	assert_int_equal(count_images(tx), 1);
+	before = c;
+	assert_int_equal(publish(f, "two", "two.m"), 0);
+	assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
+	assert_int_equal(air_apply(&air, before, c, 0), 0);
+	assert_int_equal(count_images(tx), 2);
+	assert_int_equal(air_apply(&mapped, NULL, c, 0), 0);
+	assert_int_equal(count_images(other), 1);
+	tx_catalogue_free(before);
+	before = c;
+	assert_int_equal(change_withdraw(f->cat, "box", 2, &f->error), 0);
+	assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
+	assert_int_equal(air_apply(&air, before, c, 0), 0);
+	assert_int_equal(count_images(tx), 1);
+	tx_catalogue_free(before);
+	tx_catalogue_free(c);
+	air_deinit(&air);
+	air_deinit(&mapped);
+	tx_free(tx);
+	tx_free(other);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_publish, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_publish_refuses, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_maps, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_roots, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_change_waits_for_no_other, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_air_follows_the_catalogue, setup, teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
