@@ -93,12 +93,24 @@ static int parse_secret(const struct cli *cli, const char *path, const char *tex
 	return result ? cli_fail(cli, "%s: no secret key: %s", path, carousel_strerror(result)) : CLI_OK;
 }
 
+static int open_token(const struct cli *cli, const char *uri, uint64_t passphrase_fd, struct keys_signer *k)
+{
+	char pin[KEYS_MAX_PASSPHRASE];
+	int result = keys_read_passphrase(cli, uri, passphrase_fd, 0, pin);
+	if (result == CLI_OK)
+		result = token_open(cli, uri, pin, &k->token, &k->signer);
+	sodium_memzero(pin, sizeof pin);
+	return result;
+}
+
 int keys_open_signer(const struct cli *cli, const char *name, uint64_t passphrase_fd, struct keys_signer *k)
 {
 	char *text;
 	size_t len;
 	int result;
 	memset(k, 0, sizeof *k);
+	if (token_is_uri(name))
+		return open_token(cli, name, passphrase_fd, k);
 	if (document_read(cli, name, KEY_FILE_MAX_BYTES, &text, &len) != CLI_OK)
 		return CLI_FAILED;
 	result = parse_secret(cli, name, text, len, passphrase_fd, &k->secret);
@@ -111,6 +123,7 @@ int keys_open_signer(const struct cli *cli, const char *name, uint64_t passphras
 
 void keys_close_signer(struct keys_signer *k)
 {
+	token_close(k->token);
 	key_secret_deinit(&k->secret);
 }
 

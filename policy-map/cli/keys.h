@@ -4,6 +4,7 @@
 
 #include "common/io/cli.h"
 #include "common/key.h"
+#include "policy-map/cli/token.h"
 
 #include <stdint.h>
 
@@ -18,9 +19,10 @@ int keys_read_passphrase(const struct cli *, const char *what, uint64_t passphra
 struct keys_signer {
 	struct key_signer signer;
 	struct key_secret secret;
+	struct token *token; /* NULL: the key is in `secret` */
 };
 
-/* A secret key file, decrypted if need be. */
+/* A secret key file, decrypted if need be, or the "pkcs11:..." URI of a key in a token. */
 int keys_open_signer(const struct cli *, const char *name, uint64_t passphrase_fd, struct keys_signer *);
 void keys_close_signer(struct keys_signer *);
 

@@ -117,7 +117,7 @@ int verb_sign(const struct cli *cli, int argc, char **argv)
 	struct sign s = {.passphrase_fd = KEYS_NO_FD, .audit_path = getenv("POLICY_MAP_AUDIT")};
 	const struct cli_option options[] = {
 		{"role", CLI_STRING, &s.role, 0, 0, "ROLE", "root, map, image or heartbeat; must fit the document"},
-		{"key", CLI_STRING, &s.key, 0, 0, "KEY", "secret key file"},
+		{"key", CLI_STRING, &s.key, 0, 0, "KEY", "secret key file, or pkcs11:... for a key in a token"},
 		{"add", CLI_FLAG, &s.add, 0, 0, NULL, "add a signature to those that IN carries"},
 		{"trust", CLI_STRING, &s.trust_path, 0, 0, "ROOTS", "refuse a key that has no part in the role"},
 		{"previous", CLI_STRING, &s.previous, 0, 0, "MAP",
