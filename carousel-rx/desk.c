@@ -202,9 +202,9 @@ static void desk_run_index(struct carousel_job *job)
  * take. An image that looks like this is merely received once more than it need be. */
 static void desk_run_look(struct carousel_job *job)
 {
-	const struct carousel_rx *rx = ((struct desk_job *)job)->rx;
-	const struct carousel_rx_storage *s = rx->config.storage;
-	uint64_t bytes = rx->slot.image.layout.image_bytes;
+	const struct desk_job *j = (struct desk_job *)job;
+	const struct carousel_rx_storage *s = j->rx->config.storage;
+	uint64_t bytes = j->look_bytes;
 	uint8_t chunk[DESK_LOOK_BYTES];
 	for (uint64_t i = 0; i < DESK_LOOKS; i++) {
 		uint64_t off = bytes / DESK_LOOKS * i;
@@ -243,6 +243,7 @@ struct carousel_job *desk_next_job(struct carousel_rx *rx)
 	j->rx = rx;
 	if (desk_has_files(rx) && rx->now_ns >= rx->desk.retry_ns && desk_take_files(rx))
 		return desk_start(j, desk_run_files, desk_files_done);
+	j->look_bytes = rx->slot.image.layout.image_bytes;
 	if (rx->slot.step == SLOT_LOOKING)
 		return desk_start(j, desk_run_look, desk_look_done);
 	if (reception_next_document(rx->reception, &j->document))

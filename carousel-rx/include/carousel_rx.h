@@ -204,7 +204,8 @@ struct carousel_rx_config {
 /* ---- life ----------------------------------------------------------------------------------------- */
 
 /* Reads state and documents back and goes on where it was. *rx is set only when 0 is returned.
- * Errors: ARGUMENT (a field is missing or illegal), SIGNATURE, MALFORMED (the trust root is not one), MEMORY, STORAGE.
+ * Errors: ARGUMENT (a field is missing or illegal), SIGNATURE, SYNTAX, WRONG_TYPE, MALFORMED (the trust root is not
+ * one), MEMORY, STORAGE, those of the boot loader's state.
  * A damaged state or documents file is no error: it is reported by an ALARM event and made anew. */
 CAROUSEL_API int carousel_rx_new(struct carousel_rx **rx, const struct carousel_rx_config *, uint64_t now_ns);
 

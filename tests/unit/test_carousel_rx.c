@@ -228,6 +228,112 @@ static void test_pause(void **state)
 	fake_box_deinit(&box);
 }
 
+/* ---- configuration and memory ---------------------------------------------------------------------- */
+
+static void test_configuration(void **state)
+{
+	struct lab *lab = *state;
+	struct carousel_rx_config good;
+	struct fake_box box;
+	lab_box(lab, &box, 42);
+	good = box.config;
+#define REFUSED(change, error)                                                                                         \
+	box.config = good;                                                                                             \
+	box.config.change;                                                                                             \
+	assert_int_equal(fake_box_start(&box), error)
+	REFUSED(storage = NULL, CAROUSEL_E_ARGUMENT);
+	REFUSED(boot = NULL, CAROUSEL_E_ARGUMENT);
+	REFUSED(box_id = NULL, CAROUSEL_E_ARGUMENT);
+	REFUSED(box_id = "Upper", CAROUSEL_E_ARGUMENT);
+	REFUSED(hardware_class = NULL, CAROUSEL_E_ARGUMENT);
+	REFUSED(hardware_class = "", CAROUSEL_E_ARGUMENT);
+	REFUSED(hardware_class = "*", CAROUSEL_E_ARGUMENT);
+	REFUSED(category = "two words", CAROUSEL_E_ARGUMENT);
+	REFUSED(tsi = 0, CAROUSEL_E_ARGUMENT);
+	REFUSED(tsi = UINT32_MAX, CAROUSEL_E_ARGUMENT);
+	REFUSED(memory_bytes = 9 << 20, CAROUSEL_E_ARGUMENT);
+	REFUSED(trust_root = NULL, CAROUSEL_E_ARGUMENT);
+	REFUSED(trust_root_len -= 5, CAROUSEL_E_SYNTAX);
+	box.config = good;
+	box.config.trust_root = lab->image[0].manifest_text;
+	box.config.trust_root_len = strlen(lab->image[0].manifest_text);
+	assert_int_equal(fake_box_start(&box), CAROUSEL_E_WRONG_TYPE);
+	box.config = good;
+	assert_int_equal(fake_box_start(&box), 0);
+	assert_int_equal(carousel_rx_request(box.rx, (enum carousel_rx_verb)99, 0, box.now_ns), CAROUSEL_E_ARGUMENT);
+	fake_box_deinit(&box);
+	carousel_rx_free(NULL);
+}
+
+static void test_sessions_of_the_map(void **state)
+{
+	struct lab *lab = *state;
+	struct carousel_rx_session session;
+	struct fake_box box;
+	lab_open(lab, &box, 105, LAB_ROW "session six [ff3e::95]:4002 source=2001:db8::7 tsi=4003\n");
+	assert_int_equal(fake_box_start(&box), 0);
+	assert_int_equal(carousel_rx_session_at(box.rx, 0, &session), CAROUSEL_E_NOT_FOUND);
+	fake_box_until(&box, &lab->tx, CAROUSEL_RX_UP_TO_DATE, 3);
+	assert_int_equal(carousel_rx_session_at(box.rx, 0, &session), 0);
+	assert_string_equal(session.name, "main");
+	assert_int_equal(session.group.port, 4001);
+	assert_int_equal(session.group.ip[3], 95);
+	assert_int_equal(session.source.family, 0);
+	assert_int_equal(carousel_rx_session_at(box.rx, 1, &session), 0);
+	assert_int_equal(session.source.family, 6);
+	assert_int_equal(session.tsi, 4003);
+	assert_int_equal(carousel_rx_session_at(box.rx, 2, &session), CAROUSEL_E_NOT_FOUND);
+	fake_box_deinit(&box);
+}
+
+struct scarce {
+	uint64_t left, made;
+	int64_t live;
+};
+
+static void *scarce_alloc(void *user, size_t bytes)
+{
+	struct scarce *s = user;
+	void *ptr;
+	s->made++;
+	if (s->left-- == 0)
+		return NULL;
+	ptr = malloc(bytes);
+	s->live += ptr != NULL;
+	return ptr;
+}
+
+static void scarce_free(void *user, void *ptr)
+{
+	((struct scarce *)user)->live -= ptr != NULL;
+	free(ptr);
+}
+
+/* One allocation fails, whichever it is: the box either does not start, or gets there all the same. */
+static void test_one_allocation_fails(void **state)
+{
+	struct lab *lab = *state;
+	struct fake_box box;
+	lab_open(lab, &box, 42, LAB_ROW);
+	fake_box_deinit(&box);
+	for (uint64_t n = 0;; n += 1 + n / 5) {
+		struct scarce scarce = {.left = n};
+		int result;
+		lab_box(lab, &box, 42);
+		box.config.alloc_user = &scarce;
+		box.config.alloc = scarce_alloc;
+		box.config.free = scarce_free;
+		result = fake_box_start(&box);
+		assert_true(result == 0 || result == CAROUSEL_E_MEMORY);
+		if (result == 0)
+			fake_box_until(&box, &lab->tx, CAROUSEL_RX_PENDING_REBOOT, 400);
+		fake_box_deinit(&box);
+		assert_int_equal(scarce.live, 0);
+		if (scarce.made < n)
+			break;
+	}
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_mandatory, lab_setup, lab_teardown),
 	cmocka_unit_test_setup_teardown(test_mandatory_with_loss, lab_setup, lab_teardown),
@@ -242,6 +348,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_defer, lab_setup, lab_teardown),
 	cmocka_unit_test_setup_teardown(test_inhibit, lab_setup, lab_teardown),
 	cmocka_unit_test_setup_teardown(test_pause, lab_setup, lab_teardown),
+	cmocka_unit_test_setup_teardown(test_configuration, lab_setup, lab_teardown),
+	cmocka_unit_test_setup_teardown(test_sessions_of_the_map, lab_setup, lab_teardown),
+	cmocka_unit_test_setup_teardown(test_one_allocation_fails, lab_setup, lab_teardown),
 };
 
 int main(void)
