@@ -19,6 +19,7 @@ int verb_release(const struct cli *, int argc, char **argv);
 int verb_fleet(const struct cli *, int argc, char **argv);
 int verb_simulate(const struct cli *, int argc, char **argv);
 int verb_audit(const struct cli *, int argc, char **argv);
+int verb_ready(const struct cli *, int argc, char **argv);
 int verb_trust(const struct cli *, int argc, char **argv);
 int verb_manifest(const struct cli *, int argc, char **argv);
 

@@ -14,8 +14,8 @@
 enum statement { PUT, GET, TO_HISTORY, PUT_NAME, GET_NAME, PUT_KEY, GET_KEY, HAS_BOX, NUM_STATEMENTS };
 
 static const char *const statements[NUM_STATEMENTS] = {
-	[PUT] = "INSERT OR REPLACE INTO box(id,class,category,version,since,seen,serial,failures,trust,state,reason)"
-		" VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+	[PUT] = ("INSERT OR REPLACE INTO box(id,class,category,version,since,seen,serial,failures,trust,state,reason)"
+		 " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)"),
 	[GET] = "SELECT version,since,seen,class,trust FROM box WHERE id=?1",
 	[TO_HISTORY] = "INSERT OR REPLACE INTO history(id,since,until,version,class) VALUES(?1,?2,?3,?4,?5)",
 	[PUT_NAME] = "INSERT INTO name(text) VALUES(?1)",

@@ -186,6 +186,20 @@ refuses "audit.log:3:" "$pm" audit show audit.log
 refuses "" "$pm" sign --role map --key map1.key --audit audit.log fleet.map d.dsse
 [ ! -e d.dsse ] || fail "signed although the log could not be written"
 
+# ---- ready ----
+"$pm" sign --role map --key map2.key --audit ready.log fleet.map ready.dsse
+refuses "" "$pm" ready ready.dsse --trust roots.dsse
+grep -q "^passed   root-threshold" out.txt || fail "ready: root-threshold"
+grep -q "^FAILED   root-spare-key" out.txt || fail "ready: root-spare-key"
+grep -q "^passed   map-signed" out.txt || fail "ready: map-signed"
+grep -q "^skipped  catalogue" out.txt || fail "ready: catalogue"
+grep -q "^passed   ramp .*box2-fpu-4mb:" out.txt || fail "ready: ramp"
+refuses "" "$pm" ready ready.dsse --trust roots.dsse --fleet fleet.db --audit ready.log --json
+grep -q '"item":"fleet","outcome":"passed"' out.txt || fail "ready: fleet"
+grep -q '"item":"audit","outcome":"passed"' out.txt || fail "ready: audit"
+refuses "" "$pm" ready fleet.map --trust roots.dsse
+grep -q "^FAILED   map-signed" out.txt || fail "ready: a map that nobody signed"
+
 # ---- usage ----
 set +e
 "$pm" sign fleet.map x >/dev/null 2>&1
