@@ -71,6 +71,7 @@ struct desk_job {
 	struct document_outcome outcome;
 	struct fdt *fdt;
 	struct carousel_job *index;      /* of the index collector */
+	uint64_t look_bytes;             /* of the slot */
 	char *state, *documents, *lines; /* owned; NULL: not to be written */
 	size_t state_len, documents_len, lines_len;
 	bool is_state_written, are_documents_written, are_lines_written;
