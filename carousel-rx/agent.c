@@ -41,7 +41,7 @@ int agent_heartbeat(void *user, uint64_t sequence, const uint8_t *envelope, size
 {
 	struct carousel_rx *rx = user;
 	const uint64_t burst_ns = (uint64_t)AGENT_HEARTBEAT_COST_NS * AGENT_HEARTBEAT_BURST;
-	uint64_t paid_ns = rx->heartbeat_paid_ns;
+	uint64_t paid_ns = rx->heartbeat_paid_ns, gate_time_s = rx->documents.gate_time_s;
 	int result;
 	if (now_ns > burst_ns && paid_ns < now_ns - burst_ns)
 		paid_ns = now_ns - burst_ns;
@@ -51,11 +51,15 @@ int agent_heartbeat(void *user, uint64_t sequence, const uint8_t *envelope, size
 	result = documents_take_heartbeat(&rx->documents, sequence, envelope, len, now_ns);
 	if (result == CAROUSEL_E_MEMORY)
 		return CAROUSEL_E_LIMIT;
-	if (result)
+	if (result) {
 		agent_refused(rx, OBJECT_NUM_ROLES, result);
-	else
-		rx->must_evaluate = true;
-	return result;
+		return result;
+	}
+	/* A recording of this hour verifies as well, but moves nothing. */
+	if (rx->documents.gate_time_s > gate_time_s)
+		agent_watch_heartbeat(rx);
+	rx->must_evaluate = true;
+	return 0;
 }
 
 static void agent_follow_sessions(struct carousel_rx *rx)
@@ -72,6 +76,10 @@ void agent_documents_changed(struct carousel_rx *rx, enum object_role role)
 		/* What an unknown key had signed may be good now. */
 		reception_hear_again(rx->reception, OBJECT_ROLE_MAP);
 		reception_hear_again(rx->reception, OBJECT_ROLE_MANIFEST);
+		if (d->heartbeat.sequence == 0) {
+			reception_forget_heartbeats(rx->reception);
+			rx->watch.has_announced = false;
+		}
 	}
 	if (role == OBJECT_ROLE_MAP || role == OBJECT_ROLE_TRUST_ROOT) {
 		rx->memo.map_epoch = d->floor_epoch;
@@ -366,5 +374,8 @@ uint64_t agent_deadline(const struct carousel_rx *rx)
 	}
 	if (rx->slot.retry_ns > rx->now_ns && rx->slot.retry_ns < deadline)
 		deadline = rx->slot.retry_ns;
+	until_ns = staleness_deadline(&rx->watch.staleness, reception_heard_ns(rx->reception));
+	if (until_ns < deadline)
+		deadline = until_ns;
 	return deadline;
 }

@@ -14,6 +14,7 @@
 #define RX_BACKLOG_BYTES        (256u << 10)
 #define RX_DEFAULT_SYNC_NS      1000000000u
 #define RX_DEFAULT_WAIT_S       (7u * 86400u)
+#define RX_DEFAULT_STALE_S      3600u
 #define RX_DEFAULT_MAX_ATTEMPTS 2u
 #define RX_DEFAULT_BOOT_TRIES   3u
 #define RX_PROGRESS_NS          1000000000u
@@ -58,6 +59,8 @@ static void rx_fill_defaults(struct carousel_rx_config *c)
 		c->sync_interval_ns = RX_DEFAULT_SYNC_NS;
 	if (c->mandatory_wait_s == 0)
 		c->mandatory_wait_s = RX_DEFAULT_WAIT_S;
+	if (c->stale_after_s == 0)
+		c->stale_after_s = RX_DEFAULT_STALE_S;
 	if (c->max_attempts == 0)
 		c->max_attempts = RX_DEFAULT_MAX_ATTEMPTS;
 	if (c->boot_tries == 0)
@@ -78,7 +81,8 @@ static int rx_check_config(struct carousel_rx *rx)
 		return CAROUSEL_E_ARGUMENT;
 	if (!b->state || !b->mark_bad || !b->try_slot || !b->confirm)
 		return CAROUSEL_E_ARGUMENT;
-	if (c->memory_bytes < RX_MIN_STORE_MEMORY + RX_MIN_OTHER_MEMORY || c->mandatory_wait_s > UINT32_MAX)
+	if (c->memory_bytes < RX_MIN_STORE_MEMORY + RX_MIN_OTHER_MEMORY || c->mandatory_wait_s > UINT32_MAX ||
+		c->stale_after_s > UINT32_MAX)
 		return CAROUSEL_E_ARGUMENT;
 	if (rx_copy_name(rx->class_name, sizeof(rx->class_name), c->hardware_class) ||
 		rx_copy_name(rx->box_id, sizeof(rx->box_id), c->box_id) ||
@@ -131,6 +135,7 @@ static int rx_start(struct carousel_rx *rx)
 		.heartbeat = agent_heartbeat,
 		.user = rx};
 	int result;
+	staleness_init(&rx->watch.staleness, c->stale_after_s * 1000000000u, rx->now_ns);
 	budget_init(&rx->budget, owner, other_bytes);
 	rx->document_bytes = reception.document_bytes;
 	result = event_log_init(&rx->events, &rx->budget.allocator);
@@ -251,6 +256,7 @@ int carousel_rx_on_deadline(struct carousel_rx *rx, uint64_t now_ns)
 	rx_set_time(rx, now_ns);
 	rx->must_evaluate = true;
 	rx_settle(rx);
+	agent_watch(rx);
 	if (rx->state == CAROUSEL_RX_RECEIVING && rx->now_ns >= rx->progress_ns)
 		rx_progress(rx);
 	return 0;

@@ -90,12 +90,13 @@ static int documents_check_roots(const struct documents *d, const char *text, si
 {
 	const char *line;
 	size_t line_len;
-	int result = 0, last = 0;
+	int result = 0, last = CAROUSEL_E_MALFORMED;
+	bool is_known = false;
 	o->trust = memory_alloc(d->allocator, 1, sizeof(*o->trust));
 	if (o->trust == NULL)
 		return CAROUSEL_E_MEMORY;
 	*o->trust = d->trust;
-	while (result == 0 && last == 0 && o->num_new < DOCUMENTS_MAX_MANIFESTS &&
+	while (result == 0 && o->num_new < DOCUMENTS_MAX_MANIFESTS &&
 		envelope_next_line(&text, &len, &line, &line_len) == 0) {
 		struct envelope e;
 		last = envelope_parse(d->allocator, &e, line, line_len);
@@ -105,11 +106,12 @@ static int documents_check_roots(const struct documents *d, const char *text, si
 		if (last == 0)
 			result = document_text_print(d, &o->texts[o->num_new++], &e);
 		envelope_deinit(d->allocator, &e);
-		/* The chain begins with what boxes may hold that slept for years. */
-		if (last == CAROUSEL_E_DUPLICATE || last == CAROUSEL_E_ROLLBACK)
-			last = 0;
+		/* The chain begins with what boxes may hold that slept for years; of those no signature is checked. */
+		is_known |= last == CAROUSEL_E_DUPLICATE;
+		if (last && last != CAROUSEL_E_DUPLICATE && last != CAROUSEL_E_ROLLBACK)
+			break;
 	}
-	if (result == 0 && o->num_new == 0)
+	if (result == 0 && o->num_new == 0 && !is_known)
 		result = last;
 	return result;
 }
@@ -167,15 +169,17 @@ static int documents_check_manifests(
 {
 	const char *line;
 	size_t line_len;
-	int first = 0;
+	int first = CAROUSEL_E_MALFORMED;
+	bool is_verified = false;
 	while (o->num_new < DOCUMENTS_MAX_MANIFESTS && envelope_next_line(&text, &len, &line, &line_len) == 0) {
 		int result = documents_check_manifest(d, line, line_len, o);
 		if (result && carousel_error_is_fatal(result))
 			return result;
-		if (result && first == 0)
+		if (result && first == CAROUSEL_E_MALFORMED)
 			first = result;
+		is_verified |= result == 0;
 	}
-	return o->num_new ? 0 : first;
+	return is_verified ? 0 : first;
 }
 
 static int documents_check_schedule(const struct documents *d, const char *text, size_t len, struct document_outcome *o)
@@ -246,12 +250,39 @@ static void documents_review(struct documents *d)
 			documents_drop_manifest(d, i);
 }
 
+/* A key that may no longer sign heartbeats may have signed any of them. */
+static bool documents_are_heartbeats_doubted(const struct trust_root *before, const struct trust_root *after)
+{
+	const struct trust_role *old = trust_root_role(before, TRUST_ROLE_HEARTBEAT);
+	const struct trust_role *new = trust_root_role(after, TRUST_ROLE_HEARTBEAT);
+	for (unsigned i = 0; old && i < old->num_keys; i++) {
+		bool is_kept = false;
+		for (unsigned k = 0; new &&k < new->num_keys; k++)
+			is_kept |= memcmp(old->key_ids[i], new->key_ids[k], KEY_ID_BYTES) == 0;
+		if (!is_kept)
+			return true;
+	}
+	return false;
+}
+
+/* Gate time begins again with the map's date and the next heartbeat: a stolen key may have set it to any year. */
+static void documents_forget_heartbeats(struct documents *d)
+{
+	d->heartbeat = (struct heartbeat){0};
+	d->gate_time_s = 0;
+	if (d->has_schedule)
+		schedule_deinit(d->allocator, &d->schedule);
+	d->has_schedule = false;
+}
+
 static int documents_take_roots(struct documents *d, struct document_outcome *o, bool *changed)
 {
 	if (o->num_new == 0)
 		return 0;
 	if (d->num_roots + o->num_new > DOCUMENTS_MAX_ROOTS)
 		return CAROUSEL_E_LIMIT;
+	if (documents_are_heartbeats_doubted(&d->trust.root, &o->trust->root))
+		documents_forget_heartbeats(d);
 	d->trust = *o->trust;
 	for (unsigned i = 0; i < o->num_new; i++) {
 		d->roots[d->num_roots++] = o->texts[i];
@@ -275,6 +306,9 @@ static int documents_take_map(struct documents *d, struct document_outcome *o, b
 	const struct policy_map *m = o->map;
 	if (m->epoch < d->trust.root.epoch)
 		return CAROUSEL_E_ROLLBACK;
+	/* An epoch is the root's to raise: a stolen map key could else name one that nothing comes after. */
+	if (m->epoch > d->trust.root.epoch)
+		return CAROUSEL_E_RANGE;
 	if (m->epoch < d->floor_epoch || (m->epoch == d->floor_epoch && m->serial < d->floor_serial))
 		return CAROUSEL_E_ROLLBACK;
 	if (m->epoch == d->floor_epoch && m->serial == d->floor_serial) {

@@ -78,7 +78,8 @@ int documents_check(
 void document_outcome_deinit(const struct documents *, struct document_outcome *);
 
 /* Takes a checked outcome over. *changed: something new is held. Errors: ROLLBACK (older than what is held),
- * CONFLICT (same serial, other bytes); what was held stays. A new root drops what its keys no longer vouch for. */
+ * CONFLICT (same serial, other bytes), RANGE (an epoch that no root has named yet); what was held stays. A new root
+ * drops what its keys no longer vouch for; one that takes a key from the heartbeat role, gate time and schedule too. */
 int documents_take(struct documents *, struct document_outcome *, bool *changed);
 
 /* Verifies one heartbeat; on 0 it is the newest and gate time has moved if it is later. Errors: ROLLBACK (an hour and

@@ -6,6 +6,7 @@
  *   agent_slot.c      the target slot: probe, mark bad, receive, verify, switch
  *   agent_request.c   what the user wishes
  *   agent_boot.c      what a restart finds
+ *   agent_watch.c     is what is held still what is sent
  *   report.c          events · status.c, explain.c: looking in */
 #ifndef CAROUSEL_RX_RECEIVER_H
 #define CAROUSEL_RX_RECEIVER_H
@@ -15,6 +16,7 @@
 #include "carousel-rx/event_log.h"
 #include "carousel-rx/memo.h"
 #include "carousel-rx/reception.h"
+#include "carousel-rx/staleness.h"
 #include "carousel-rx/store/store.h"
 #include "policy-map/policy.h"
 
@@ -97,6 +99,14 @@ struct rx_refusals {
 	} alarm[OBJECT_NUM_ROLES + 1];
 };
 
+/* What a freeze is told by. */
+struct rx_watch {
+	struct staleness staleness;
+	bool has_announced;
+	struct heartbeat announced; /* by the newest fresh heartbeat of this process */
+	enum staleness_reason told;
+};
+
 struct rx_speed {
 	uint64_t time_ns, symbols;
 	double per_second; /* useful symbols, smoothed */
@@ -129,6 +139,7 @@ struct carousel_rx {
 	struct rx_trial trial;
 	struct rx_desk desk;
 	struct rx_refusals refusals;
+	struct rx_watch watch;
 	struct rx_speed speed;
 	size_t document_bytes;      /* largest document */
 	uint64_t progress_ns;       /* of the next progress event */
@@ -178,6 +189,10 @@ void agent_boot_report(struct carousel_rx *);
 /* The trial of the running slot is over: the boot loader was told that it is good. */
 void agent_confirmed(struct carousel_rx *);
 int agent_request(struct carousel_rx *, enum carousel_rx_verb, uint64_t arg);
+/* Counts airtime and tells when what is held has become stale. */
+void agent_watch(struct carousel_rx *);
+/* The newest heartbeat is fresh: newer than all before. */
+void agent_watch_heartbeat(struct carousel_rx *);
 
 /* ---- desk ------------------------------------------------------------------------------------------- */
 
@@ -195,5 +210,7 @@ json_t *report_box(const struct carousel_rx *);
 json_t *report_map(const struct carousel_rx *);
 json_t *report_decision(const struct carousel_rx *);
 json_t *report_image(const struct carousel_rx *);
+/* null while nothing is stale. */
+json_t *report_stale(const struct carousel_rx *);
 
 #endif

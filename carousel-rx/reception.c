@@ -625,6 +625,9 @@ void reception_take_fdt(
 	if (object_table_take(&drain.s->table, fdt, r->config.class_name, now_ns, RECEPTION_IDLE_NS, &changed))
 		r->drops[-CAROUSEL_E_LIMIT]++;
 	r->drops[-CAROUSEL_E_CONFLICT] += changed;
+	/* Two FDTs that contradict each other: the true one, done with long ago, shall be heard again. */
+	if (changed)
+		drain.s->fdt_done_count = 0;
 	for (size_t i = 0; i < drain.s->table.count; i++)
 		reception_route(r, &drain.s->table.objects[i]);
 	if (drain.s->table.count)
@@ -637,12 +640,21 @@ void reception_hear_again(struct reception *r, enum object_role role)
 	for (unsigned i = 0; i < RECEPTION_MAX_SESSIONS; i++) {
 		struct object_table *t = &r->sessions[i].table;
 		for (size_t k = 0; k < t->count; k++) {
-			if (t->objects[k].role != role || !t->objects[k].is_done)
+			if (t->objects[k].role != role)
+				continue;
+			t->objects[k].retry_ns = t->objects[k].failures = 0;
+			if (!t->objects[k].is_done)
 				continue;
 			t->objects[k].is_done = false;
 			t->objects[k].route = OBJECT_TO_COLLECTOR;
 		}
 	}
+}
+
+void reception_forget_heartbeats(struct reception *r)
+{
+	for (unsigned i = 0; i < RECEPTION_MAX_SESSIONS; i++)
+		r->sessions[i].heartbeat_sequence = 0;
 }
 
 void reception_doubt(struct reception *r)
@@ -670,6 +682,11 @@ void reception_stats(const struct reception *r, uint64_t now_ns, struct receptio
 	memcpy(stats->drops, r->drops, sizeof(stats->drops));
 	for (unsigned i = 0; i < RECEPTION_MAX_CHANNELS; i++)
 		stats->socket_drops += r->socket_drops[i];
+}
+
+uint64_t reception_heard_ns(const struct reception *r)
+{
+	return r->heard_ns;
 }
 
 const struct reception_session *reception_session_at(const struct reception *r, unsigned index)

@@ -83,8 +83,10 @@ void reception_document_done(
 	struct reception *, const struct reception_document *, int result, bool is_proof, uint64_t now_ns);
 /* The table of that FDT instance. Call before reception_document_done(). */
 void reception_take_fdt(struct reception *, const struct reception_document *, const struct fdt *, uint64_t now_ns);
-/* Documents of this role count as not heard yet: gather them once more. */
+/* Documents of this role count as not heard yet, and not as refused: gather them once more. */
 void reception_hear_again(struct reception *, enum object_role);
+/* The numbers of heartbeats may have been a thief's: they begin anew. */
+void reception_forget_heartbeats(struct reception *);
 /* What the FDTs said may be wrong (an image did not verify): gather them anew. */
 void reception_doubt(struct reception *);
 
@@ -99,6 +101,8 @@ struct reception_stats {
 	const struct loss *loss;
 };
 void reception_stats(const struct reception *, uint64_t now_ns, struct reception_stats *);
+/* As stats.heard_ns. */
+uint64_t reception_heard_ns(const struct reception *);
 /* NULL past the last; those with is_used unset are empty. */
 const struct reception_session *reception_session_at(const struct reception *, unsigned index);
 

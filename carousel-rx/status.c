@@ -67,13 +67,13 @@ char *carousel_rx_status_json(const struct carousel_rx *rx, uint64_t now_ns)
 	char *dumped, *text = NULL;
 	now_ns = now_ns > rx->now_ns ? now_ns : rx->now_ns;
 	reception_stats(rx->reception, now_ns, &stats);
-	root = json_pack("{s:s,s:o*,s:o*,s:o*,s:o*,s:o*,s:s,s:o*,s:o*,s:o*,s:o*,s:b,s:i,s:I,s:I}", "format",
+	root = json_pack("{s:s,s:o*,s:o*,s:o*,s:o*,s:o*,s:s,s:o*,s:o*,s:o*,s:o*,s:b,s:i,s:I,s:I,s:o*}", "format",
 		"carousel-status/1", "box", report_box(rx), "map", report_map(rx), "on_air",
 		status_on_air(rx, &stats, now_ns), "image", report_image(rx), "decision", report_decision(rx), "state",
 		carousel_rx_state_name(rx->state), "drops", status_drops(&stats), "refused", status_refused(rx),
 		"sessions", status_sessions(rx), "memory", status_memory(rx), "paused", rx->memo.is_paused, "inhibits",
 		(int)rx->inhibits, "gate_time_s", (json_int_t)rx->documents.gate_time_s, "trust_root",
-		(json_int_t)rx->documents.trust.root.version);
+		(json_int_t)rx->documents.trust.root.version, "stale", report_stale(rx));
 	if (root && rx->state_error)
 		json_object_set_new(root, "error", json_string(carousel_error_name(rx->state_error)));
 	dumped = root ? json_dumps(root, JSON_COMPACT) : NULL;

@@ -55,6 +55,7 @@ extern "C" {
 	X(ADDRESS, 35, "bad-address", "not an address that can be used here")                                          \
 	X(VERSION, 36, "version-mismatch", "another version runs than was installed")                                  \
 	X(CRC, 37, "bad-crc", "stored record does not match its check")                                                \
+	X(STALE, 38, "stale", "nothing newer was heard for too long")                                                  \
 	X(MEMORY, 64, "no-memory", "memory could not be had")                                                          \
 	X(STORAGE, 65, "storage", "reading or writing storage failed")                                                 \
 	X(IO, 66, "io", "a system call failed")                                                                        \

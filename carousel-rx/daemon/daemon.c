@@ -205,6 +205,7 @@ static int daemon_open_core(struct daemon *d)
 		.prefetch = (enum carousel_rx_prefetch)s->prefetch,
 		.offers = (enum carousel_rx_offers)s->offers,
 		.mandatory_wait_s = s->mandatory_wait_ns / DAEMON_SECOND_NS,
+		.stale_after_s = s->stale_after_ns / DAEMON_SECOND_NS,
 		.max_attempts = s->max_attempts,
 		.boot_tries = s->boot_tries,
 		.has_trusted_clock = s->has_trusted_clock,

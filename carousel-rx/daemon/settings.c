@@ -85,6 +85,7 @@ static void settings_receiver(struct settings *s)
 	s->max_attempts = (unsigned)config_u64(r, "max-attempts", 2, 1, 100);
 	s->boot_tries = (unsigned)config_u64(r, "boot-tries", 3, 1, 9);
 	s->mandatory_wait_ns = config_duration_ns(r, "mandatory-wait", 0, 1000000000u, 365u * 86400u * 1000000000ull);
+	s->stale_after_ns = config_duration_ns(r, "stale-after", 0, 1000000000u, 365u * 86400u * 1000000000ull);
 	s->has_trusted_clock = config_bool(r, "trusted-clock", false);
 	s->follows_map = config_bool(r, "follow-map", true);
 	s->map_interface = config_string(r, "interface", NULL);

@@ -82,6 +82,19 @@ static void show_decision(const json_t *decision)
 		show_number(decision, "maximum"));
 }
 
+static void show_stale(const json_t *stale)
+{
+	const char *reason = show_text(stale, "reason");
+	if (!json_is_object(stale))
+		return;
+	if (strcmp(reason, "map") == 0)
+		printf("stale     epoch %lld serial %lld is announced and does not come, for %.0f s of airtime\n",
+			show_number(stale, "announced_epoch"), show_number(stale, "announced_serial"),
+			show_real(stale, "airtime_s"));
+	else
+		printf("stale     no new heartbeat for %.0f s of airtime\n", show_real(stale, "airtime_s"));
+}
+
 void show_status(const json_t *status)
 {
 	const json_t *box = json_object_get(status, "box"), *map = json_object_get(status, "map");
@@ -104,6 +117,7 @@ void show_status(const json_t *status)
 	       "socket\n",
 		age, silent, show_real(air, "pps"), 100 * show_real(air, "loss"), show_number(air, "bursts"),
 		show_number(air, "socket_drops"));
+	show_stale(json_object_get(status, "stale"));
 	show_counts("drops", json_object_get(status, "drops"));
 	show_counts("refused", json_object_get(status, "refused"));
 }

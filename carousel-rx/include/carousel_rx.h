@@ -193,6 +193,7 @@ struct carousel_rx_config {
 	enum carousel_rx_prefetch prefetch;
 	enum carousel_rx_offers offers;
 	uint64_t mandatory_wait_s;            /* how long an inhibit may hold up what is mandatory; default 7 days */
+	uint64_t stale_after_s;               /* airtime without news until the alarm is raised; default 1 hour */
 	unsigned max_attempts;                /* default 2 */
 	unsigned boot_tries;                  /* default 3 */
 	int has_trusted_clock;                /* expiry dates count; wall_clock_s below is then asked */

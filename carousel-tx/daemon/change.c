@@ -459,6 +459,10 @@ static int check_map(const struct catalogue *catalogue, const char *text, size_t
 	if (map->epoch < catalogue->trust.root.epoch)
 		result = tx_catalogue_fail(error, CAROUSEL_E_ROLLBACK, "%s: epoch %u, the trust root asks for %u", path,
 			map->epoch, catalogue->trust.root.epoch);
+	else if (map->epoch > catalogue->trust.root.epoch)
+		result = tx_catalogue_fail(error, CAROUSEL_E_RANGE,
+			"%s: epoch %u, the trust root is at %u: boxes wait for a root that raises it", path, map->epoch,
+			catalogue->trust.root.epoch);
 	else if (order < 0)
 		result = tx_catalogue_fail(error, CAROUSEL_E_ROLLBACK, "%s: serial %" PRIu64 " is lower than %" PRIu64,
 			path, map->serial, catalogue->map->serial);

@@ -33,6 +33,19 @@ static char *map_text(struct fake_tx *tx, unsigned epoch, unsigned serial, const
 	return fake_tx_sign(tx, ENVELOPE_TYPE_MAP, text, strlen(text), FAKE_KEY_MAP);
 }
 
+/* The next root, signed. */
+static char *root_text(struct fake_tx *tx, uint32_t version, uint32_t epoch)
+{
+	char *payload, *text;
+	size_t len;
+	tx->root.version = version;
+	tx->root.epoch = epoch;
+	assert_int_equal(trust_root_print(NULL, &tx->root, &payload, &len), 0);
+	text = fake_tx_sign(tx, ENVELOPE_TYPE_ROOT, payload, len, FAKE_KEY_ROOT);
+	memory_free(NULL, payload);
+	return text;
+}
+
 /* Checks and takes; frees the text. */
 static int take(struct documents *d, enum object_role role, char *text, bool *changed)
 {
@@ -64,6 +77,11 @@ static void test_maps_only_grow(void **state)
 	assert_false(changed);
 	assert_int_equal(take(&d, OBJECT_ROLE_MAP, map_text(tx, 1, 10, "# x\n"), &changed), CAROUSEL_E_CONFLICT);
 	assert_int_equal(take(&d, OBJECT_ROLE_MAP, map_text(tx, 1, 9, ""), &changed), CAROUSEL_E_ROLLBACK);
+	/* No map raises the epoch by itself: nothing could ever come after the last one. */
+	assert_int_equal(take(&d, OBJECT_ROLE_MAP, map_text(tx, 2, 1, ""), &changed), CAROUSEL_E_RANGE);
+	assert_int_equal(take(&d, OBJECT_ROLE_MAP, map_text(tx, UINT32_MAX, 1, ""), &changed), CAROUSEL_E_RANGE);
+	assert_int_equal(d.map->epoch, 1);
+	assert_int_equal(take(&d, OBJECT_ROLE_TRUST_ROOT, root_text(tx, 2, 2), &changed), 0);
 	assert_int_equal(take(&d, OBJECT_ROLE_MAP, map_text(tx, 2, 1, ""), &changed), 0);
 	assert_int_equal(take(&d, OBJECT_ROLE_MAP, map_text(tx, 1, 99, ""), &changed), CAROUSEL_E_ROLLBACK);
 	assert_int_equal(d.map->epoch, 2);
@@ -79,21 +97,41 @@ static void test_a_root_may_ask_for_an_epoch(void **state)
 	struct fake_tx *tx = *state;
 	struct documents d;
 	bool changed;
-	char *payload, *root;
-	size_t len;
 	open_documents(&d, tx);
 	assert_int_equal(take(&d, OBJECT_ROLE_MAP, map_text(tx, 1, 10, ""), &changed), 0);
-	tx->root.version = 2;
-	tx->root.epoch = 5;
-	assert_int_equal(trust_root_print(NULL, &tx->root, &payload, &len), 0);
-	root = fake_tx_sign(tx, ENVELOPE_TYPE_ROOT, payload, len, FAKE_KEY_ROOT);
-	memory_free(NULL, payload);
-	assert_int_equal(take(&d, OBJECT_ROLE_TRUST_ROOT, root, &changed), 0);
+	assert_int_equal(take(&d, OBJECT_ROLE_TRUST_ROOT, root_text(tx, 2, 5), &changed), 0);
 	assert_true(changed);
 	assert_null(d.map);
 	assert_int_equal(d.num_roots, 1);
 	assert_int_equal(take(&d, OBJECT_ROLE_MAP, map_text(tx, 4, 99, ""), &changed), CAROUSEL_E_ROLLBACK);
 	assert_int_equal(take(&d, OBJECT_ROLE_MAP, map_text(tx, 5, 1, ""), &changed), 0);
+	documents_deinit(&d);
+}
+
+/* A document in which no signature was checked is none that was verified: its sender has proved nothing. */
+static void test_nothing_signed_is_no_proof(void **state)
+{
+	struct fake_tx *tx = *state;
+	struct fake_image other;
+	struct documents d;
+	bool changed;
+	char *forged;
+	open_documents(&d, tx);
+	assert_int_equal(take(&d, OBJECT_ROLE_MANIFEST, strdup("\n\n"), &changed), CAROUSEL_E_MALFORMED);
+	assert_int_equal(take(&d, OBJECT_ROLE_TRUST_ROOT, strdup("\n"), &changed), CAROUSEL_E_MALFORMED);
+	assert_int_equal(take(&d, OBJECT_ROLE_TRUST_ROOT, strdup(tx->root_text), &changed), 0);
+	assert_false(changed);
+	assert_int_equal(take(&d, OBJECT_ROLE_TRUST_ROOT, root_text(tx, 2, 1), &changed), 0);
+	/* A root older than the one held, by nobody's key: it is not looked at, so it vouches for nothing. */
+	forged = root_text(tx, 1, 1);
+	assert_int_equal(take(&d, OBJECT_ROLE_TRUST_ROOT, forged, &changed), CAROUSEL_E_ROLLBACK);
+	/* Manifests of other classes are verified and not kept, whatever else is in the object. */
+	fake_image_init(&other, tx, "other", 1, 5000, 2);
+	char *text = calloc(1, strlen(other.manifest_text) + 8);
+	strcat(strcat(text, "{}\n"), other.manifest_text);
+	assert_int_equal(take(&d, OBJECT_ROLE_MANIFEST, text, &changed), 0);
+	assert_int_equal(d.num_manifests, 0);
+	fake_image_deinit(&other);
 	documents_deinit(&d);
 }
 
@@ -273,6 +311,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		WITH_LAB(test_maps_only_grow),
 		WITH_LAB(test_a_root_may_ask_for_an_epoch),
+		WITH_LAB(test_nothing_signed_is_no_proof),
 		WITH_LAB(test_manifests_of_the_class),
 		WITH_LAB(test_manifests_make_room),
 		WITH_LAB(test_truncations_of_documents),

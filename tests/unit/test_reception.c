@@ -203,6 +203,33 @@ static void test_documents(void **state)
 	take_fdt(lab);
 }
 
+/* A forged FDT under the true session's address gives its TOIs another meaning, until the true one is heard again. */
+static void test_contradicting_fdt(void **state)
+{
+	struct lab *lab = *state;
+	struct reception_document d;
+	struct fake_object *map = fake_tx_put(&lab->tx, "map", "", "0123456789", 10);
+	uint32_t true_id = lab->tx.fdt_id;
+	take_fdt(lab);
+	strcpy(map->role, "other");
+	lab->tx.fdt_id = true_id + 1000;
+	take_fdt(lab);
+	assert_int_equal(drops(lab, CAROUSEL_E_CONFLICT), 1);
+	fake_tx_send_symbol(&lab->tx, map, 0, 0);
+	assert_false(reception_next_document(lab->reception, &d));
+	strcpy(map->role, "map");
+	lab->tx.fdt_id = true_id;
+	take_fdt(lab);
+	fake_tx_send_symbol(&lab->tx, map, 0, 0);
+	assert_true(reception_next_document(lab->reception, &d));
+	/* What was refused is looked at again at once where a new root may have changed the answer. */
+	reception_document_done(lab->reception, &d, CAROUSEL_E_SIGNATURE, false, lab->now_ns);
+	reception_hear_again(lab->reception, OBJECT_ROLE_MAP);
+	fake_tx_send_symbol(&lab->tx, map, 0, 0);
+	assert_true(reception_next_document(lab->reception, &d));
+	reception_document_done(lab->reception, &d, 0, true, lab->now_ns);
+}
+
 static void test_document_too_large(void **state)
 {
 	struct lab *lab = *state;
@@ -481,6 +508,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		WITH_LAB(test_documents),
+		WITH_LAB(test_contradicting_fdt),
 		WITH_LAB(test_document_too_large),
 		WITH_LAB(test_document_done_after_its_session),
 		WITH_LAB(test_only_what_is_wanted),
