@@ -71,7 +71,7 @@ check() {
 
 # A number out of a box's status: case_number NAME KEY
 case_number() {
-	fleet_rx "$1" status --json | sed -n "s/^ *\"$2\": \\([0-9][0-9.]*\\).*/\\1/p" | head -n 1
+	fleet_rx "$1" status --json 2>/dev/null | sed -n "s/^ *\"$2\": \\([0-9][0-9.]*\\).*/\\1/p" | head -n 1
 }
 
 # The largest number that the box's event log has for a key.

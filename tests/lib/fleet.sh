@@ -4,6 +4,7 @@
 #   fleet_init DIR                 keys, trust root, empty catalogue below DIR (made when missing)
 #   fleet_release CLASS VERSION IMAGE [manifest options]   manifest, signed; its image line is kept for the map
 #   fleet_map SERIAL FILE          head and image lines around the map rows of FILE, signed: $fleet/map.dsse
+#                                  fleet_epoch (1), fleet_map_key (map: $fleet/keys/map.key) say otherwise
 #   fleet_publish CLASS VERSION    into the catalogue;   fleet_set_map   puts $fleet/map.dsse on the air
 #   fleet_headend HOST RATE [lines of [channel]]           writes $fleet/tx.ini; fleet_start_headend HOST starts it
 #   fleet_box NAME BOX-ID IMAGE [lines of [receiver]]   a folder $fleet/boxes/NAME; IMAGE in its slot 0
@@ -47,7 +48,7 @@ fleet_map() { # SERIAL ROWS-FILE [CLASS-VERSION...]: the releases that the map n
 	[ $# -gt 0 ] || set -- $(cd "$fleet/manifests" && for line in *.line; do echo "${line%.line}"; done)
 	{
 		echo "carousel-map 1"
-		echo "epoch 1"
+		echo "epoch ${fleet_epoch:-1}"
 		echo "serial $serial"
 		echo "issued ${fleet_issued:-2026-11-21T10:00:00Z}"
 		echo "session main $fleet_group tsi=$fleet_tsi"
@@ -57,7 +58,7 @@ fleet_map() { # SERIAL ROWS-FILE [CLASS-VERSION...]: the releases that the map n
 		done
 	} >"$fleet/map.txt"
 	policy-map fmt "$fleet/map.txt" >/dev/null || return 1
-	policy-map sign --role map --key "$fleet/keys/map.key" "$fleet/map.txt" "$fleet/map.dsse" >/dev/null
+	policy-map sign --role map --key "$fleet/keys/${fleet_map_key:-map}.key" "$fleet/map.txt" "$fleet/map.dsse" >/dev/null
 }
 
 fleet_publish() {
@@ -160,7 +161,9 @@ fleet_os_release() { # SLOT-FILE
 # exit 10 is a reboot; a kill is a power cut, and power comes back.
 fleet_power() { # NAME HOST
 	power=$fleet/boxes/$1
-	while slot=$(boot_loader "$power/boot"); do
+	status=0
+	rm -f "$power/stop" "$power/off"
+	while [ ! -e "$power/stop" ] && slot=$(boot_loader "$power/boot"); do
 		fleet_os_release "$power/slot$slot" >"$power/os-release"
 		net_exec "$2" carousel-rx run --config "$power/rx.ini" >>"$power/rx.log" 2>&1 &
 		rx_pid=$!
@@ -171,8 +174,10 @@ fleet_power() { # NAME HOST
 		wait $rx_pid
 		status=$?
 		echo "exit $status" >>"$power/rx.log"
-		[ $status = 10 ] || [ $status = 137 ] || return $status
+		[ $status = 10 ] || [ $status = 137 ] || break
 	done
+	: >"$power/off"
+	return $status
 }
 
 fleet_start_box() { # NAME HOST
@@ -186,7 +191,14 @@ fleet_kill_box() {
 
 fleet_stop_box() {
 	[ -e "$fleet/pid/$1" ] || return 0
-	kill "$(cat "$fleet/boxes/$1/rx.pid")" 2>/dev/null
+	: >"$fleet/boxes/$1/stop"
+	# It may be between two boots just now.
+	tries=0
+	while [ ! -e "$fleet/boxes/$1/off" ] && [ $tries -lt 200 ]; do
+		kill "$(cat "$fleet/boxes/$1/rx.pid" 2>/dev/null)" 2>/dev/null
+		tries=$((tries + 1))
+		sleep 0.05
+	done
 	wait "$(cat "$fleet/pid/$1")" 2>/dev/null
 	rm -f "$fleet/pid/$1"
 }
