@@ -28,11 +28,14 @@ void agent_refused(struct carousel_rx *rx, unsigned role, int error)
 {
 	struct rx_refusals *r = &rx->refusals;
 	const char *name = role == OBJECT_NUM_ROLES ? "heartbeat" : object_role_name((enum object_role)role);
+	uint64_t *told_ns;
 	r->count[role]++;
-	if (r->alarm[role].error == error && rx->now_ns - r->alarm[role].time_ns < AGENT_ALARM_AGAIN_NS)
+	if (error >= 0 || error <= -CAROUSEL_ERROR_NUMBERS)
 		return;
-	r->alarm[role].error = error;
-	r->alarm[role].time_ns = rx->now_ns;
+	told_ns = &r->told_ns[role][-error];
+	if (*told_ns && rx->now_ns - *told_ns < AGENT_ALARM_AGAIN_NS)
+		return;
+	*told_ns = rx->now_ns;
 	log_write(&rx->log, CAROUSEL_LOG_WARNING, "%s refused: %s", name, carousel_strerror(error));
 	report_event(rx, CAROUSEL_RX_EVENT_ALARM, error, name);
 }

@@ -92,11 +92,8 @@ struct rx_desk {
 };
 
 struct rx_refusals {
-	uint64_t count[OBJECT_NUM_ROLES + 1]; /* by role; the last: heartbeats */
-	struct {
-		int error;
-		uint64_t time_ns;
-	} alarm[OBJECT_NUM_ROLES + 1];
+	uint64_t count[OBJECT_NUM_ROLES + 1];                           /* by role; the last: heartbeats */
+	uint64_t told_ns[OBJECT_NUM_ROLES + 1][CAROUSEL_ERROR_NUMBERS]; /* when that error was told last, by -code */
 };
 
 /* What a freeze is told by. */
