@@ -12,6 +12,7 @@
 #define INDEX_MAX_BLOCKS   4096u
 #define INDEX_MAX_SYMBOLS  (1u << 22)
 #define INDEX_WRITE_NS     200000000u /* staged symbols wait at most this long */
+#define INDEX_MAX_OTHERS   4u /* in a row, and the index was begun under parameters that nobody sends any more */
 
 enum index_step { INDEX_LOOK, INDEX_COLLECT, INDEX_WRITE, INDEX_DECODE, INDEX_DONE };
 
@@ -36,6 +37,7 @@ struct index_collector {
 	uint64_t bytes;
 	enum index_step step;
 	bool has_oti, is_under_way;
+	uint32_t others; /* symbols of other parameters since the last of these */
 	struct fec_oti oti;
 	uint64_t num_source;
 	struct index_block *blocks;
@@ -197,13 +199,17 @@ int index_collector_add(struct index_collector *c, const struct fec_oti *oti, ui
 		return CAROUSEL_E_DUPLICATE;
 	if (c->step == INDEX_LOOK || c->step == INDEX_DECODE)
 		return CAROUSEL_E_BUSY;
+	if (c->has_oti && !fec_oti_is_equal(oti, &c->oti)) {
+		if (++c->others < INDEX_MAX_OTHERS || c->is_under_way)
+			return CAROUSEL_E_CONFLICT;
+		index_drop_tables(c);
+	}
 	if (!c->has_oti) {
 		result = index_begin(c, oti);
 		if (result)
 			return result;
 	}
-	if (!fec_oti_is_equal(oti, &c->oti))
-		return CAROUSEL_E_CONFLICT;
+	c->others = 0;
 	if (sbn >= oti->num_blocks || esi >= c->blocks[sbn].esi_limit)
 		return CAROUSEL_E_SYMBOL;
 	if (len != oti->symbol_size && (sbn + 1 != oti->num_blocks || esi + 1 != c->blocks[sbn].num_source ||

@@ -22,7 +22,7 @@ int index_collector_new(struct index_collector **, const struct carousel_allocat
 /* No job of it may be under way. */
 void index_collector_free(struct index_collector *);
 
-/* The OTI comes with the first symbol (from an FDT, checked); others are refused from then on.
+/* The OTI comes with the first symbol (from an FDT, checked); others are refused while its are heard.
  * Errors: CONFLICT (another OTI), DUPLICATE, SYMBOL, LIMIT (staging is full), BUSY (not looked yet, decoding),
  * UNSUPPORTED, MEMORY. */
 int index_collector_add(struct index_collector *, const struct fec_oti *, uint32_t sbn, uint32_t esi,

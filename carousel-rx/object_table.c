@@ -114,7 +114,7 @@ static void object_table_forget(struct object_table *t, uint64_t now_ns, uint64_
 	size_t kept = 0;
 	for (size_t i = 0; i < t->count; i++) {
 		struct object *o = &t->objects[i];
-		if (!o->is_listed && !o->is_busy && now_ns - o->heard_ns > idle_ns) {
+		if (!o->is_listed && !o->is_busy && now_ns - o->heard_ns >= idle_ns) {
 			collector_free(o->collector);
 			continue;
 		}
@@ -165,6 +165,8 @@ int object_table_take(struct object_table *t, const struct fdt *fdt, const char 
 		held->is_listed = true;
 	}
 	object_table_forget(t, now_ns, idle_ns);
+	if (fdt->num_files > OBJECT_TABLE_MAX - t->count)
+		object_table_forget(t, now_ns, 0);
 	in_order = t->count;
 	for (uint32_t i = 0; i < fdt->num_files && result == 0; i++) {
 		if (object_table_search(t, in_order, fdt->files[i].toi))

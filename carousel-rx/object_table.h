@@ -65,8 +65,9 @@ void object_table_deinit(struct object_table *);
 struct object *object_table_find(struct object_table *, uint64_t toi);
 
 /* Merges an FDT instance: new entries are added, entries it does not list stay while they are heard
- * (idle_ns before now_ns is too long ago). class_name: manifests of other classes are not for us. A TOI whose
- * parameters differ from before is begun anew; *changed counts these. Errors: LIMIT (some entries did not fit), MEMORY.
+ * (idle_ns before now_ns is too long ago) and room is left. class_name: manifests of other classes are not for us. A
+ * TOI whose parameters differ from before is begun anew; *changed counts these. Errors: LIMIT (some entries did not
+ * fit), MEMORY.
  */
 int object_table_take(struct object_table *, const struct fdt *, const char *class_name, uint64_t now_ns,
 	uint64_t idle_ns, uint32_t *changed);

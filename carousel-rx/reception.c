@@ -4,10 +4,12 @@
 
 #include <string.h>
 
-#define RECEPTION_IDLE_NS       60000000000u  /* a session or object not heard for so long may make room */
-#define RECEPTION_FDT_AGAIN_NS  300000000000u /* FDT instances are gathered once more after this */
-#define RECEPTION_BACKLOG_NS    30000000000u  /* nothing waits longer for its FDT */
-#define RECEPTION_HOLD_OFF_NS   1000000000u   /* first wait after a document was refused; doubles to a minute */
+#define RECEPTION_IDLE_NS       60000000000u /* a session or object not heard for so long may make room */
+#define RECEPTION_FDT_AGAIN_NS  10000000000u /* FDT instances are gathered once more after this: they are not signed */
+#define RECEPTION_BACKLOG_NS    30000000000u /* nothing waits longer for its FDT */
+#define RECEPTION_HOLD_OFF_NS   1000000000u  /* first wait after a document was refused; doubles */
+#define RECEPTION_MAX_HOLD_OFFS 3u           /* so many times: what was refused may have been a forger's, now gone */
+#define RECEPTION_SILENT_NS     2000000000u  /* where memory is short, what was not heard for so long gives way */
 #define RECEPTION_FDT_MAX_BYTES (256u * 1024u)
 #define RECEPTION_SECOND_NS     1000000000u
 
@@ -192,6 +194,27 @@ static int reception_check_packet(const struct object *o, const struct alc_packe
 	return 0;
 }
 
+/* The collector not heard for longest makes room. False: all are being heard. */
+static bool reception_make_room(struct reception *r, uint64_t now_ns)
+{
+	struct object *oldest = NULL;
+	for (unsigned i = 0; i < RECEPTION_MAX_SESSIONS; i++) {
+		struct reception_session *s = &r->sessions[i];
+		for (size_t k = 0; k < RECEPTION_FDT_SLOTS + s->table.count; k++) {
+			struct object *o =
+				k < RECEPTION_FDT_SLOTS ? &s->fdt[k] : &s->table.objects[k - RECEPTION_FDT_SLOTS];
+			if (o->collector && !o->is_ready && now_ns - o->heard_ns >= RECEPTION_SILENT_NS &&
+				(oldest == NULL || o->heard_ns < oldest->heard_ns))
+				oldest = o;
+		}
+	}
+	if (oldest == NULL)
+		return false;
+	collector_free(oldest->collector);
+	oldest->collector = NULL;
+	return true;
+}
+
 static int reception_to_collector(
 	void *sink, const struct fec_oti *oti, uint32_t sbn, uint32_t esi, const uint8_t *symbol, size_t len)
 {
@@ -209,7 +232,9 @@ static int reception_collect(
 	if (run->data == NULL)
 		return CAROUSEL_E_SYMBOL;
 	if (o->collector == NULL) {
-		result = collector_new(&o->collector, r->config.allocator, &o->oti, max_bytes);
+		do
+			result = collector_new(&o->collector, r->config.allocator, &o->oti, max_bytes);
+		while (result == CAROUSEL_E_MEMORY && reception_make_room(r, now_ns));
 		if (result) {
 			/* Too large, or no memory within the budget just now: not for this packet to decide that
 			 * the receiver is at its end. */
@@ -271,13 +296,18 @@ static bool reception_is_fdt_done(const struct reception_session *s, uint32_t id
 	return false;
 }
 
-/* The place where an FDT instance is gathered; the one heard less recently makes room. */
-static struct object *reception_fdt_slot(struct reception *r, struct reception_session *s, const struct alc_packet *p)
+/* The place where an FDT instance is gathered; the one heard less recently makes room. Two of one instance id but
+ * different parameters are two: one of them is a forger's, and must not keep out the other. oti: checked, of packets
+ * that have any. */
+static struct object *reception_fdt_slot(
+	struct reception *r, struct reception_session *s, const struct alc_packet *p, const struct fec_oti *oti)
 {
+	uint8_t encoding = p->has_cenc ? p->content_encoding : ALC_CENC_NULL;
 	struct object *o, *oldest = NULL;
 	for (unsigned i = 0; i < RECEPTION_FDT_SLOTS; i++) {
 		o = &s->fdt[i];
-		if (o->role == OBJECT_ROLE_FDT && o->toi == p->fdt_instance_id)
+		if (o->role == OBJECT_ROLE_FDT && o->toi == p->fdt_instance_id &&
+			(!p->has_fti || (fec_oti_is_equal(&o->oti, oti) && o->content_encoding == encoding)))
 			return o;
 		if (!o->is_busy && (oldest == NULL || o->heard_ns < oldest->heard_ns))
 			oldest = o;
@@ -287,10 +317,8 @@ static struct object *reception_fdt_slot(struct reception *r, struct reception_s
 	if (oldest->is_ready)
 		r->num_ready--;
 	collector_free(oldest->collector);
-	*oldest = (struct object){.role = OBJECT_ROLE_FDT,
-		.toi = p->fdt_instance_id,
-		.oti = p->oti,
-		.content_encoding = p->has_cenc ? p->content_encoding : ALC_CENC_NULL};
+	*oldest = (struct object){
+		.role = OBJECT_ROLE_FDT, .toi = p->fdt_instance_id, .oti = *oti, .content_encoding = encoding};
 	return oldest;
 }
 
@@ -314,11 +342,9 @@ static int reception_fdt(struct reception *r, struct reception_session *s, const
 		if (result)
 			return result;
 	}
-	o = reception_fdt_slot(r, s, p);
+	o = reception_fdt_slot(r, s, p, &oti);
 	if (o == NULL)
 		return CAROUSEL_E_UNKNOWN_OBJECT;
-	if (o->collector == NULL && !o->is_busy && p->has_fti)
-		o->oti = oti;
 	o->heard_ns = now_ns;
 	result = reception_check_packet(o, p);
 	if (result)
@@ -554,9 +580,9 @@ static struct object *reception_lender(
 
 static void reception_hold_off(struct object *o, uint64_t now_ns)
 {
-	uint64_t wait_ns = (uint64_t)RECEPTION_HOLD_OFF_NS << (o->failures < 6 ? o->failures : 6);
-	o->failures++;
-	o->retry_ns = now_ns + (wait_ns < RECEPTION_IDLE_NS ? wait_ns : RECEPTION_IDLE_NS);
+	o->retry_ns = now_ns + ((uint64_t)RECEPTION_HOLD_OFF_NS << o->failures);
+	if (o->failures < RECEPTION_MAX_HOLD_OFFS)
+		o->failures++;
 }
 
 void reception_document_done(
@@ -574,6 +600,8 @@ void reception_document_done(
 		return;
 	o->is_busy = false;
 	if (result) {
+		if (result == CAROUSEL_E_MEMORY)
+			(void)reception_make_room(r, now_ns);
 		reception_hold_off(o, now_ns);
 		return;
 	}

@@ -217,7 +217,7 @@ struct fake_object *fake_tx_put_image(struct fake_tx *tx, const struct fake_imag
 
 /* ---- packets -------------------------------------------------------------------------------------- */
 
-static void fake_send(struct fake_tx *tx, struct alc_packet *p, const uint8_t *payload, size_t len)
+void fake_tx_send(struct fake_tx *tx, struct alc_packet *p, const uint8_t *payload, size_t len)
 {
 	uint8_t packet[2048];
 	struct bytes_writer w;
@@ -252,7 +252,7 @@ void fake_tx_send_heartbeat(struct fake_tx *tx, uint32_t epoch, uint64_t serial)
 	p.lct.codepoint = FEC_COMPACT_NO_CODE;
 	p.oti = (struct fec_oti){.transfer_length = len, .symbol_size = (uint16_t)len, .max_block_symbols = 1};
 	assert_int_equal(fec_oti_check(&p.oti, NULL), 0);
-	fake_send(tx, &p, (const uint8_t *)text, len);
+	fake_tx_send(tx, &p, (const uint8_t *)text, len);
 	free(text);
 }
 
@@ -274,23 +274,21 @@ static void fake_fdt_file(struct fdt_file *f, const struct fake_object *o, char 
 	f->layout = o->layout.kind;
 }
 
-void fake_tx_send_fdt(struct fake_tx *tx)
+void fake_tx_send_fdt_of(struct fake_tx *tx, const struct fdt *fdt)
 {
-	struct fdt_file files[FAKE_TX_MAX_OBJECTS];
-	char locations[FAKE_TX_MAX_OBJECTS][64];
-	struct fdt fdt = {.expires_ntp_s = 4294967295u, .num_files = tx->num_objects, .files = files};
-	static uint8_t xml[65536];
+	const size_t cap = 1u << 20;
+	uint8_t *xml = malloc(cap), *packed;
 	struct bytes_writer w;
-	uint8_t *packed;
 	size_t packed_len;
 	struct fec_oti oti = {.encoding_id = FEC_COMPACT_NO_CODE, .max_block_symbols = 64};
-	for (unsigned i = 0; i < tx->num_objects; i++)
-		fake_fdt_file(&files[i], &tx->objects[i], locations[i]);
-	bytes_writer_init(&w, xml, sizeof(xml));
-	assert_int_equal(fdt_write(&w, &fdt, (uint8_t)tx->flute_version), 0);
+	assert_non_null(xml);
+	bytes_writer_init(&w, xml, cap);
+	assert_int_equal(fdt_write(&w, fdt, (uint8_t)tx->flute_version), 0);
 	assert_int_equal(gzip_encode(NULL, xml, w.len, &packed, &packed_len), 0);
+	free(xml);
 	oti.transfer_length = packed_len;
 	oti.symbol_size = tx->wide_fdt ? 128 : 1024;
+	assert_true(packed_len <= 64 * (size_t)oti.symbol_size);
 	assert_int_equal(fec_oti_check(&oti, NULL), 0);
 	for (uint32_t esi = 0; (size_t)esi * oti.symbol_size < packed_len; esi++) {
 		size_t off = (size_t)esi * oti.symbol_size, left = packed_len - off;
@@ -300,9 +298,19 @@ void fake_tx_send_fdt(struct fake_tx *tx)
 		p.flute_version = (uint8_t)tx->flute_version;
 		p.fdt_instance_id = tx->fdt_id;
 		p.content_encoding = ALC_CENC_GZIP;
-		fake_send(tx, &p, packed + off, left < oti.symbol_size ? left : oti.symbol_size);
+		fake_tx_send(tx, &p, packed + off, left < oti.symbol_size ? left : oti.symbol_size);
 	}
 	memory_free(NULL, packed);
+}
+
+void fake_tx_send_fdt(struct fake_tx *tx)
+{
+	struct fdt_file files[FAKE_TX_MAX_OBJECTS];
+	char locations[FAKE_TX_MAX_OBJECTS][64];
+	const struct fdt fdt = {.expires_ntp_s = 4294967295u, .num_files = tx->num_objects, .files = files};
+	for (unsigned i = 0; i < tx->num_objects; i++)
+		fake_fdt_file(&files[i], &tx->objects[i], locations[i]);
+	fake_tx_send_fdt_of(tx, &fdt);
 }
 
 struct fake_view {
@@ -367,7 +375,7 @@ void fake_tx_send_symbol(struct fake_tx *tx, struct fake_object *o, uint32_t sbn
 	p.lct.codepoint = o->layout.oti.encoding_id;
 	p.id.sbn = sbn;
 	p.id.esi = esi;
-	fake_send(tx, &p, symbol, len);
+	fake_tx_send(tx, &p, symbol, len);
 }
 
 static void fake_pass_object(struct fake_tx *tx, struct fake_object *o)

@@ -77,6 +77,10 @@ struct fake_object *fake_tx_put_image(struct fake_tx *, const struct fake_image 
 /* One packet each. */
 void fake_tx_send_heartbeat(struct fake_tx *, uint32_t epoch, uint64_t serial);
 void fake_tx_send_fdt(struct fake_tx *);
+/* An FDT instance of the forger's own making, under the transmitter's instance id. */
+void fake_tx_send_fdt_of(struct fake_tx *, const struct fdt *);
+/* Any packet: TSI (unless set), TOI and payload id are there, and the next sequence number. */
+void fake_tx_send(struct fake_tx *, struct alc_packet *, const uint8_t *payload, size_t len);
 void fake_tx_send_symbol(struct fake_tx *, struct fake_object *, uint32_t sbn, uint32_t esi);
 /* One pass: heartbeat, FDT, every document, then every image: source symbols in the first pass, repair in later ones,
  * as far as the scheme has any, then source again. */
