@@ -17,6 +17,7 @@ enum { ROOT, MAP, IMAGE, OTHER, NUM_KEYS };
 
 struct fixture {
 	char dir[64], cat[80];
+	uint8_t lie_sha256, lie_index; /* what a manifest is to say wrongly */
 	struct key_secret keys[NUM_KEYS];
 	struct catalogue_error error;
 };
@@ -97,6 +98,8 @@ static const char *image_to(struct fixture *f, const char *image, const char *ma
 	m->index_chunk_bytes = 4096;
 	m->index_bytes = len;
 	assert_int_equal(hash_sha256(index, len, m->index_sha256), 0);
+	m->sha256[0] ^= f->lie_sha256;
+	m->index_sha256[0] ^= f->lie_index;
 	assert_int_equal(manifest_print(NULL, m, &payload, &len), 0);
 	assert_int_equal(hash_sha256(payload, len, digest), 0);
 	sign_to(f, manifest_name, ENVELOPE_TYPE_MANIFEST, payload, len, signer);
@@ -207,6 +210,14 @@ static void test_publish_refuses(void **state)
 	assert_int_equal(publish(f, "second", "manifest"), CAROUSEL_E_DIGEST);
 	put(f, "short", "x", 1);
 	assert_int_equal(publish(f, "short", "manifest"), CAROUSEL_E_DIGEST);
+	/* Signed, and wrong all the same: everything is computed again. */
+	f->lie_sha256 = 1;
+	image_to(f, "lie", "lie.m", "box", 4, 4, IMAGE);
+	assert_int_equal(publish(f, "lie", "lie.m"), CAROUSEL_E_DIGEST);
+	f->lie_sha256 = 0;
+	f->lie_index = 1;
+	image_to(f, "lie", "lie.m", "box", 4, 4, IMAGE);
+	assert_int_equal(publish(f, "lie", "lie.m"), CAROUSEL_E_DIGEST);
 }
 
 static void test_maps(void **state)
