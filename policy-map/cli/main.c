@@ -17,7 +17,7 @@ static const struct cli_verb verbs[] = {
 	{"release", "--map FILE CLASS", "let a held class go on", verb_release},
 	{"diff", "OLD NEW [--fleet DB] [--paths]", "what differs between two maps", verb_diff},
 	{"simulate", "MAP --fleet DB", "play a roll-out over the fleet, day by day", verb_simulate},
-	{"fleet", "VERB ...", "the fleet database: import, export, show, kpi", verb_fleet},
+	{"fleet", "VERB ...", "the fleet database: import, export, show, kpi, watch", verb_fleet},
 	{"sign", "--role ROLE --key KEY IN OUT", "check a document and sign it", verb_sign},
 	{"verify", "--trust ROOTS FILE", "who signed, and whose signature is missing", verb_verify},
 	{"show", "FILE", "a map as a grid, or any other document", verb_show},

@@ -324,6 +324,8 @@ int verb_fleet(const struct cli *cli, int argc, char **argv)
 			fleet_verb_import},
 		{"export", "DB OUT [--summary]", "the flat file for scheduler and simulator", fleet_verb_export},
 		{"show", "DB [--box ID]", "how many boxes run what; or the history of one", fleet_verb_show},
+		{"watch", "DB --map MAP --abort 'failure>1%' --out DRAFT",
+			"draft a hold when too much fails, and exit 3", fleet_verb_watch},
 		{"kpi", "DB --map MAP", "adoption, failures, time to patch, silent boxes", fleet_verb_kpi},
 	};
 	const struct cli_program program = {

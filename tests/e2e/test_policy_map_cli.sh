@@ -169,6 +169,20 @@ echo '{"box_id":"00a1","class":"box2-fpu-4mb","category":"production","version":
 "$pm" simulate fleet.map --fleet fleet.db --days 9 --svg ramp.svg | grep -q "^2026-11-29 .*90.00" || fail "simulate"
 grep -q "</svg>" ramp.svg || fail "no plot"
 
+for i in $(seq 100 199); do
+	echo "{\"box_id\":\"00b$i\",\"class\":\"box2-fpu-4mb\",\"category\":\"beta\",\"version\":105,\"kpi\":{\"failures\":$((i % 50 == 0))}}"
+done >reports.json
+"$pm" fleet import watch.db reports.json >/dev/null
+"$pm" fleet watch watch.db --map fleet.map --abort 'failure>2%' --out draft.map >/dev/null || fail "2 of 100 are not more than 2 %"
+[ ! -e draft.map ] || fail "a draft without need"
+set +e
+"$pm" fleet watch watch.db --map map.dsse --abort 'failure>1%' --out draft.map --hook ls >out.txt
+[ $? = 3 ] || fail "fleet watch exits 3"
+set -e
+grep -q '^draft.map$' out.txt || fail "the hook is called"
+[ "$(grep -c hold draft.map)" = 3 ] || fail "the draft holds the class"
+"$pm" lint --previous map.dsse draft.map >/dev/null 2>&1 || fail "the draft can be signed"
+
 # ---- audit ----
 "$pm" sign --role map --key map1.key --audit audit.log fleet.map a.dsse
 POLICY_MAP_AUDIT=audit.log "$pm" sign --role map --add --key map2.key a.dsse b.dsse
