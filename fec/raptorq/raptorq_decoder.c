@@ -7,7 +7,7 @@
 /* Symbols that a decoder takes beyond K; strip that holds no payload; outputs made at once. */
 enum { EXTRA_SYMBOLS = 64, IDENTITY_STRIP = 1, OUTPUTS = 64 };
 /* Octets of a symbol that are moved at once at most, and when symbols are in memory; rows that are moved at once. */
-enum { MAX_STRIP = 4096, NEAR_STRIP = 256, ROWS = 256 };
+enum { MAX_STRIP = 4096, NEAR_STRIP = 512, ROWS = 256 };
 
 struct raptorq_decoder {
 	struct fec_decoder base;
