@@ -276,15 +276,55 @@ INLINE void LEVEL(combine_lines)(uint8_t *out, const uint16_t *place, size_t n, 
 	}
 }
 
+/* For few outputs: tables of the sums of two inputs cost less to make than they would save with four. */
+INLINE void LEVEL(combine_few)(uint8_t *out, const uint16_t *place, size_t n, const uint8_t *in, unsigned count,
+	const uint16_t *bits, size_t bits_stride, const unsigned lines, uint8_t *tables)
+{
+	const size_t slot = lines * (size_t)64;
+	const unsigned vecs = HELD(lines), pairs = (count + 1) / 2;
+	for (unsigned g = 0; g < pairs; g++, in += 2 * slot, tables += 4 * slot)
+		for (size_t h = 0; h < slot; h += VEC_BYTES) {
+			const VEC one = LOAD(in + h), two = 2 * g + 1 < count ? LOAD(in + slot + h) : ZERO();
+			STORE(tables + h, ZERO());
+			STORE(tables + slot + h, one);
+			STORE(tables + 2 * slot + h, two);
+			STORE(tables + 3 * slot + h, XOR(one, two));
+		}
+	tables -= pairs * 4 * slot;
+	for (size_t i = 0; i < n; i++, bits += bits_stride) {
+		uint8_t *to = out + (place ? place[i] : i) * slot;
+		for (size_t h = 0; h < slot; h += vecs * VEC_BYTES) {
+			VEC acc[8];
+			unsigned b = *bits;
+			UNROLL for (unsigned v = 0; v < vecs; v++) acc[v] = LOAD(to + h + v * VEC_BYTES);
+			for (unsigned g = 0; g < pairs; g++, b >>= 2) {
+				const uint8_t *from = tables + (4 * g + (b & 3)) * slot + h;
+				UNROLL for (unsigned v = 0; v < vecs; v++) acc[v] =
+					XOR(acc[v], LOAD(from + v * VEC_BYTES));
+			}
+			UNROLL for (unsigned v = 0; v < vecs; v++) STORE(to + h + v * VEC_BYTES, acc[v]);
+		}
+	}
+}
+
+INLINE void LEVEL(combine_any)(uint8_t *out, const uint16_t *place, size_t n, const uint8_t *in, unsigned count,
+	const uint16_t *bits, size_t bits_stride, const unsigned lines, uint8_t *tables)
+{
+	if (n < 40)
+		LEVEL(combine_few)(out, place, n, in, count, bits, bits_stride, lines, tables);
+	else
+		LEVEL(combine_lines)(out, place, n, in, count, bits, bits_stride, lines, tables);
+}
+
 TARGET static void LEVEL(combine)(uint8_t *out, const uint16_t *place, size_t n, const uint8_t *in, unsigned count,
 	const uint16_t *bits, size_t bits_stride, unsigned lines, uint8_t *tables)
 {
 	if (lines == 1)
-		LEVEL(combine_lines)(out, place, n, in, count, bits, bits_stride, 1, tables);
+		LEVEL(combine_any)(out, place, n, in, count, bits, bits_stride, 1, tables);
 	else if (lines == 2)
-		LEVEL(combine_lines)(out, place, n, in, count, bits, bits_stride, 2, tables);
+		LEVEL(combine_any)(out, place, n, in, count, bits, bits_stride, 2, tables);
 	else
-		LEVEL(combine_lines)(out, place, n, in, count, bits, bits_stride, 4, tables);
+		LEVEL(combine_any)(out, place, n, in, count, bits, bits_stride, 4, tables);
 }
 
 TARGET static void LEVEL(spread)(uint8_t *stage, size_t tile_step, unsigned tile_lines, const uint8_t *const *rows,

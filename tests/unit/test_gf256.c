@@ -216,26 +216,27 @@ static void check_hdpc(const struct gf256_kernels *k, unsigned lines)
 
 static void check_combine(const struct gf256_kernels *k, unsigned lines, unsigned count)
 {
+	enum { OUTPUTS = 45 };
 	const size_t slot = lines * (size_t)64;
-	uint8_t *in = area(count, lines, 7), *out = area(20, lines, 8), *want = area(20, lines, 8);
+	uint8_t *in = area(count, lines, 7), *out = area(OUTPUTS, lines, 8), *want = area(OUTPUTS, lines, 8);
 	uint8_t *tables = area(64, lines, 9);
-	uint16_t bits[20 * 3];
+	uint16_t bits[OUTPUTS * 3];
 	static const uint16_t place[10] = {19, 3, 5, 0, 7, 11, 12, 1, 2, 18};
 	uint64_t seed = count;
 	for (size_t i = 0; i < sizeof bits / sizeof *bits; i++)
 		bits[i] = (uint16_t)(test_random(&seed) & ((1u << count) - 1));
-	for (size_t n = 0; n < 20; n++)
+	for (size_t n = 0; n < OUTPUTS; n++)
 		for (unsigned j = 0; j < count; j++)
 			for (size_t i = 0; bits[3 * n] >> j & 1 && i < slot; i++)
 				want[n * slot + i] ^= in[j * slot + i];
-	k->combine(out, NULL, 20, in, count, bits, 3, lines, tables);
-	assert_memory_equal(out, want, 20 * slot);
+	k->combine(out, NULL, OUTPUTS, in, count, bits, 3, lines, tables);
+	assert_memory_equal(out, want, OUTPUTS * slot);
 	k->combine(out, place, 10, in, count, bits + 30, 3, lines, tables);
 	for (size_t n = 0; n < 10; n++)
 		for (unsigned j = 0; j < count; j++)
 			for (size_t i = 0; bits[3 * (n + 10)] >> j & 1 && i < slot; i++)
 				want[place[n] * slot + i] ^= in[j * slot + i];
-	assert_memory_equal(out, want, 20 * slot);
+	assert_memory_equal(out, want, OUTPUTS * slot);
 	free(in);
 	free(out);
 	free(want);
