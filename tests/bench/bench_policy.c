@@ -1,0 +1,167 @@
+/* bench_policy - reading maps, deciding, and a fleet of two million boxes: import, diff, a roll-out.
+ * Yardsticks: hashing the same bytes with SHA-256, and reading the same file line by line. */
+#include "policy-map/fleet/fleet_import.h"
+#include "policy-map/fleet/what_if.h"
+#include "tests/lib/bench.h"
+#include "tests/lib/test.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define RUNS      5u
+#define OVERRIDES 100000u
+#define BOXES     2000000u
+#define DECISIONS 100000u
+#define SHA       "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+static const char head[] =
+	"carousel-map 1\nepoch 1\nserial 7\nissued 2026-11-21T10:00:00Z\n"
+	"image box 100 " SHA " size=1 manifest=" SHA "\nimage box 105 " SHA " size=1 manifest=" SHA "\n";
+static const char rollout[] = "map box * 75 100 105 120 ramp=5%,20%@+48h,100%@+7d\nmap box * 75 100 100 120\n";
+static const char before[] = "map box * 75 100 100 120\n";
+
+struct text {
+	char *bytes;
+	size_t len;
+	struct policy_map *map;
+	uint64_t seen;
+};
+
+static struct policy_map *parse(const char *bytes, size_t len)
+{
+	struct policy_map *map;
+	if (policy_map_parse(NULL, bytes, len, NULL, &map, NULL) != 0)
+		abort();
+	return map;
+}
+
+static struct text make_text(const char *rows, unsigned overrides)
+{
+	struct text t = {.bytes = malloc(8u << 20)};
+	if (t.bytes == NULL)
+		abort();
+	t.len = (size_t)sprintf(t.bytes, "%s%s", head, rows);
+	for (unsigned i = 0; i < overrides; i++)
+		t.len += (size_t)sprintf(t.bytes + t.len, "override %08x box 100 100 105 200\n", i * 2654435761u);
+	t.map = parse(t.bytes, t.len);
+	return t;
+}
+
+static void parse_work(void *user)
+{
+	struct text *t = user;
+	policy_map_free(parse(t->bytes, t->len));
+}
+
+static void hash_work(void *user)
+{
+	struct text *t = user;
+	uint8_t digest[HASH_SHA256_BYTES];
+	if (hash_sha256(t->bytes, t->len, digest) != 0)
+		abort();
+	t->seen += digest[0];
+}
+
+static void decide_work(void *user)
+{
+	struct text *t = user;
+	char id[16];
+	for (unsigned i = 0; i < DECISIONS; i++) {
+		const struct policy_box box = {.id = id, .class_name = "box", .version = 42 + i % 100};
+		struct policy_decision d;
+		snprintf(id, sizeof id, "%08x", i * 40503u);
+		policy_decide(t->map, &box, 0, &d);
+		t->seen += d.target;
+	}
+}
+
+static double since(uint64_t start_ns)
+{
+	return (double)(bench_cpu_ns() - start_ns) / 1e9;
+}
+
+/* The same boxes in no order, as a factory's list would have them. */
+static FILE *make_list(void)
+{
+	FILE *file = tmpfile();
+	uint64_t random = 1;
+	if (file == NULL)
+		abort();
+	for (unsigned i = 0; i < BOXES; i++) {
+		uint64_t draw = test_random(&random);
+		fprintf(file, "%012llx,box,%s,%u\n", (unsigned long long)(draw & 0xffffffffffffu),
+			draw >> 60 ? "production" : "beta", 42 + (unsigned)(draw >> 50) % 80);
+	}
+	rewind(file);
+	return file;
+}
+
+static double read_list(FILE *file)
+{
+	uint64_t start = bench_cpu_ns();
+	char line[256];
+	uint64_t lines = 0;
+	while (fgets(line, sizeof line, file))
+		lines++;
+	rewind(file);
+	if (lines != BOXES)
+		abort();
+	return since(start);
+}
+
+static void bench_fleet(struct bench_report *report, const struct text *old_map, const struct text *new_map)
+{
+	struct fleet_import im = {.now_s = 1795255200};
+	struct what_if_rollout r;
+	struct what_if_diff d;
+	char path[] = "/tmp/bench_policy.XXXXXX", extra[64];
+	FILE *list = make_list();
+	double reading = read_list(list);
+	uint64_t start;
+	int fd = mkstemp(path);
+	if (fd < 0 || close(fd) != 0 || fleet_db_open(path, false, &im.db) != 0)
+		abort();
+	start = bench_cpu_ns();
+	if (fleet_import_csv(&im, list) != 0)
+		abort();
+	bench_report_row(
+		report, "fleet import", "2000000 boxes, CSV", since(start), "s", 0, "reading lines", reading, 1);
+	start = bench_cpu_ns();
+	if (what_if_diff(im.db, old_map->map, new_map->map, UINT64_MAX, &d) != 0)
+		abort();
+	bench_report_row(report, "diff --fleet", "2000000 boxes", since(start), "s", 10, "reading lines", reading, 1);
+	what_if_diff_deinit(&d);
+	start = bench_cpu_ns();
+	if (what_if_rollout(im.db, new_map->map, 30, 5000, &r) != 0)
+		abort();
+	bench_report_row(
+		report, "simulate", "2000000 boxes, 30 days", since(start), "s", 10, "reading lines", reading, 1);
+	what_if_rollout_deinit(&r);
+	fleet_db_close(im.db);
+	fclose(list);
+	for (unsigned i = 0; i < 3; i++) {
+		static const char *const ends[] = {"", "-wal", "-shm"};
+		snprintf(extra, sizeof extra, "%s%s", path, ends[i]);
+		unlink(extra);
+	}
+}
+
+int main(void)
+{
+	struct bench_report *report = bench_report_new("policy");
+	struct text big = make_text(rollout, OVERRIDES), small = make_text(rollout, 0), old_map = make_text(before, 0);
+	double hashing = bench_median(hash_work, &big, RUNS);
+	bench_report_row(report, "parse a map", "100000 overrides", bench_median(parse_work, &big, RUNS), "s", 0,
+		"SHA-256 of it", hashing, RUNS);
+	bench_report_row(report, "decide", "100000 overrides", bench_median(decide_work, &big, RUNS) / DECISIONS * 1e9,
+		"ns", 0, NULL, 0, RUNS);
+	bench_report_row(report, "decide", "2 rows", bench_median(decide_work, &small, RUNS) / DECISIONS * 1e9, "ns", 0,
+		NULL, 0, RUNS);
+	bench_fleet(report, &old_map, &small);
+	for (unsigned i = 0; i < 3; i++) {
+		struct text *t = i == 0 ? &big : i == 1 ? &small : &old_map;
+		policy_map_free(t->map);
+		free(t->bytes);
+	}
+	return bench_report_finish(report) == 0 ? 0 : 1;
+}
