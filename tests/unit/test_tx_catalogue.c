@@ -223,9 +223,12 @@ static void test_publish_refuses(void **state)
 static void test_maps(void **state)
 {
 	struct fixture *f = *state;
+	static const char epoch_2[] = "carousel-map 1\nepoch 2\nserial 7\nissued 2026-11-21T10:00:00Z\n";
 	const char *one, *two;
 	char wrong[512];
 	install_root(f);
+	sign_to(f, "epoch2", ENVELOPE_TYPE_MAP, epoch_2, sizeof epoch_2 - 1, MAP);
+	assert_int_equal(set_map(f, "epoch2"), CAROUSEL_E_RANGE);
 	one = image_to(f, "one", "one.m", "box", 1, 1, IMAGE);
 	two = image_to(f, "two", "two.m", "box", 2, 2, IMAGE);
 	assert_int_equal(publish(f, "one", "one.m"), 0);
