@@ -24,6 +24,7 @@ struct tx_stream {
 	uint64_t virtual_time; /* scheduler: wire bytes over weight */
 	uint64_t due_ns;       /* documents: when the next round is due */
 	uint32_t round_left;   /* documents: packets left of the round that has begun */
+	uint32_t rounds;       /* documents: of those that come faster, done */
 	uint64_t ticked_bytes; /* wire_bytes at the last tick */
 	uint64_t sent_bps;     /* smoothed */
 };

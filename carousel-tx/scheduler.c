@@ -6,6 +6,8 @@
 #define CREDIT_S           2.0
 #define TIME_UNIT          1024u /* of virtual time: a wire byte at weight 1 */
 #define MAX_LAG            ((uint64_t)1 << 30)
+#define FRESH_ROUNDS       3u /* the first rounds of a document come faster, */
+#define FRESH_SPEED        4u /* so many times: boxes wait for what has changed */
 
 void tx_scheduler_set_rate(struct tx_scheduler *s, uint64_t rate_bps, uint64_t now_ns)
 {
@@ -72,6 +74,10 @@ void tx_scheduler_round_sent(struct tx_stream *stream, uint64_t period_ns, uint6
 {
 	if (--stream->round_left > 0)
 		return;
+	if (stream->rounds < FRESH_ROUNDS) {
+		stream->rounds++;
+		period_ns /= FRESH_SPEED;
+	}
 	stream->due_ns += period_ns;
 	if (stream->due_ns < now_ns)
 		stream->due_ns = now_ns;

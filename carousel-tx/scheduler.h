@@ -29,7 +29,8 @@ void tx_scheduler_image_sent(struct tx_scheduler *, uint32_t wire_bytes);
 
 /* Begins a round when it is due; true while the stream has packets to send in it. */
 bool tx_scheduler_in_round(const struct tx_object *, struct tx_stream *, uint64_t now_ns);
-/* A packet of the round has left; at its end the next is due a period after this one was, or now if that is past. */
+/* A packet of the round has left; at its end the next is due a period after this one was (a quarter of it after the
+ * first three), or now if that is past. */
 void tx_scheduler_round_sent(struct tx_stream *, uint64_t period_ns, uint64_t now_ns);
 
 /* The image or index that sends next, or NULL. objects: a list in which others may stand. */

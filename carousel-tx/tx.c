@@ -7,8 +7,8 @@
 #include <string.h>
 
 #define DEFAULT_SYMBOL_SIZE 1024u
-#define DEFAULT_PERIOD_NS   (5ull * TX_NS_PER_S)
-#define FAST_PERIOD_NS      (2ull * TX_NS_PER_S)
+#define FDT_PERIOD_NS       (1ull * TX_NS_PER_S)
+#define DEFAULT_PERIOD_NS   (2ull * TX_NS_PER_S)
 #define CONTROL_CHECK_NS    1000000u
 #define IDLE_NS             10000000u
 #define RETRY_NS            (5ull * TX_NS_PER_S)
@@ -54,7 +54,7 @@ static int config_fill(struct tx *tx, const struct tx_config *config)
 	c->spool_bytes = c->spool_bytes ? c->spool_bytes : 128u << 20;
 	for (unsigned role = 0; role < TX_NUM_ROLES; role++)
 		if (c->period_ns[role] == 0)
-			c->period_ns[role] = role <= TX_ROLE_HEARTBEAT ? FAST_PERIOD_NS : DEFAULT_PERIOD_NS;
+			c->period_ns[role] = role == TX_ROLE_FDT ? FDT_PERIOD_NS : DEFAULT_PERIOD_NS;
 	memcpy(tx->channels_config, c->channels, c->num_channels * sizeof *c->channels);
 	c->channels = tx->channels_config;
 	for (uint32_t i = 0; i < c->num_channels; i++)

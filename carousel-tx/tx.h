@@ -87,7 +87,7 @@ struct tx_config {
 	uint32_t fti_interval;            /* EXT_FTI on every Nth packet of an image or index [16] */
 	bool no_sequence;                 /* CCI 0 instead of the channel's packet sequence number */
 	uint32_t control_permille;        /* of each channel, at most, for all but images and indexes [50] */
-	uint64_t period_ns[TX_NUM_ROLES]; /* wanted; of all but index and image [fdt, heartbeat 2 s, others 5 s] */
+	uint64_t period_ns[TX_NUM_ROLES]; /* wanted; of all but index and image [FDT 1 s, others 2 s] */
 	uint64_t fdt_lifetime_ns;         /* an FDT instance expires after this and is renewed at half of it [1 h] */
 	uint16_t symbol_size;             /* of documents and indexes [1024] */
 	bool control_no_code;             /* documents and indexes in Compact No-Code instead of RaptorQ */

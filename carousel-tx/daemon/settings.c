@@ -99,8 +99,7 @@ static void load_control(struct settings *settings, struct config_section *s)
 	for (unsigned role = 0; role < TX_NUM_ROLES; role++)
 		if (keys[role])
 			tx->period_ns[role] = config_duration_ns(s, keys[role],
-				role <= TX_ROLE_HEARTBEAT ? 2 * SECOND_NS : 5 * SECOND_NS, SECOND_NS / 10,
-				86400 * SECOND_NS);
+				role == TX_ROLE_FDT ? SECOND_NS : 2 * SECOND_NS, SECOND_NS / 10, 86400 * SECOND_NS);
 }
 
 static void load_all(struct settings *settings, struct config *config)

@@ -69,7 +69,7 @@ static void test_unlimited_share_is_of_images(void **state)
 static void test_rounds_keep_their_period(void **state)
 {
 	struct tx_document document;
-	struct tx_stream stream = {.due_ns = 5 * SECOND_NS};
+	struct tx_stream stream = {.due_ns = 5 * SECOND_NS, .rounds = 3};
 	struct tx_object object = {.is_document = true, .num_streams = 1, .streams = &stream};
 	uint8_t *bytes = fixture_bytes(3000, 1);
 	(void)state;
@@ -88,6 +88,15 @@ static void test_rounds_keep_their_period(void **state)
 	for (int i = 0; i < 4; i++)
 		tx_scheduler_round_sent(&stream, 2 * SECOND_NS, 60 * SECOND_NS);
 	assert_int_equal(stream.due_ns, 60 * SECOND_NS);
+	/* What is new comes three times faster before. */
+	stream = (struct tx_stream){.cursor = stream.cursor};
+	for (unsigned round = 1; round <= 5; round++) {
+		static const uint64_t due_ms[] = {0, 500, 1000, 1500, 3500, 5500};
+		assert_true(tx_scheduler_in_round(&object, &stream, due_ms[round - 1] * 1000000));
+		for (int i = 0; i < 4; i++)
+			tx_scheduler_round_sent(&stream, 2 * SECOND_NS, due_ms[round - 1] * 1000000);
+		assert_int_equal(stream.due_ns, due_ms[round] * 1000000);
+	}
 	tx_document_deinit(&document);
 	free(bytes);
 }
