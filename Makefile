@@ -297,6 +297,12 @@ bench-fec: $(BENCH_BIN)
 		$(BUILD)/tests/bench/bench_fec $(BUILD)/bench/fec.json
 	@$(BUILD)/tests/bench/bench_raptorq_failure $(or $(FAILURE_SECONDS),20) $(BUILD)/bench/fec-failure.json
 
+.PHONY: bench-overhead bench-e2e
+bench-overhead: $(BUILD)/tests/bench/bench_overhead
+	@BUILD=$(BUILD) $<
+bench-e2e: all
+	@BUILD=$(BUILD) tests/bench/e2e.sh
+
 # ---- care of the source ----------------------------------------------------------------------
 .PHONY: lint format help
 lint:
