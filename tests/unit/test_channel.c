@@ -157,7 +157,9 @@ static void test_bit_errors(void **state)
 	/* A shorter copy is never written past its end. */
 	fate.num_flips = 1;
 	fate.flips[0] = 799;
-	channel_corrupt(&fate, (uint8_t[1]){0}, 1);
+	uint8_t data[100] = {0};
+	channel_corrupt(&fate, data, 1);
+	assert_int_equal(data[99], 0);
 	/* A channel that inverts everything inverts as many bits as a fate holds. */
 	c.bit_error = 1;
 	channel_init(&ch, &c, 9, 0);
