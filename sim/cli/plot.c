@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PLOT_POINTS 1024u
+#define PLOT_POINTS 512u
 
 /* Unit of the time axis. */
 static double plot_unit(uint64_t duration_ns, const char **name)
@@ -15,19 +15,31 @@ static double plot_unit(uint64_t duration_ns, const char **name)
 	return s > 3 * 86400 ? 86400 : s > 3 * 3600 ? 3600 : s > 180 ? 60 : 1;
 }
 
+/* A version that boxes only leave mirrors those that they take. */
+static bool plot_is_left_only(const struct report_curve *curve)
+{
+	for (unsigned i = 1; i <= REPORT_BINS; i++)
+		if (curve->change[i] > 0)
+			return false;
+	return true;
+}
+
 static void plot_curves_data(FILE *out, const struct report *r, double unit)
 {
 	const unsigned step = REPORT_BINS / PLOT_POINTS;
 	for (size_t c = 0; c < r->num_curves; c++) {
 		const struct report_curve *curve = r->curves[c];
 		const double boxes = (double)r->groups[curve->group].boxes;
-		int64_t running = 0;
+		int64_t running = 0, shown = -1;
 		fprintf(out, "$curve%zu << END\n", c);
+		/* Steps: a point only where the curve moves. */
 		for (unsigned i = 0; i <= REPORT_BINS; i++) {
 			running += curve->change[i];
-			if (i % step == 0)
-				fprintf(out, "%g %g\n", (double)r->duration_ns / 1e9 / unit * i / REPORT_BINS,
-					boxes > 0 ? 100 * (double)running / boxes : 0);
+			if ((i % step || running == shown) && i != REPORT_BINS)
+				continue;
+			shown = running;
+			fprintf(out, "%g %.2f\n", (double)r->duration_ns / 1e9 / unit * i / REPORT_BINS,
+				boxes > 0 ? 100 * (double)running / boxes : 0);
 		}
 		fprintf(out, "END\n");
 	}
@@ -56,17 +68,23 @@ static void plot_quoted(FILE *out, const char *text)
 
 static void plot_curves(FILE *out, const struct report *r, const char *unit)
 {
+	bool has_some = false;
 	fprintf(out, "set title ");
 	plot_quoted(out, r->title);
 	fprintf(out, " noenhanced\nset xlabel '%s'\nset ylabel 'boxes that run it, %%'\nset yrange [0:100]\n", unit);
 	fprintf(out, "set key outside right top noenhanced\nset grid\nplot ");
 	for (size_t c = 0; c < r->num_curves; c++) {
 		char title[200];
+		if (plot_is_left_only(r->curves[c]))
+			continue;
 		snprintf(title, sizeof title, "%s %u", r->groups[r->curves[c]->group].name,
 			(unsigned)r->curves[c]->version);
-		fprintf(out, "%s$curve%zu using 1:2 with steps linewidth 2 title ", c ? ", " : "", c);
+		fprintf(out, "%s$curve%zu using 1:2 with steps linewidth 2 title ", has_some ? ", " : "", c);
 		plot_quoted(out, title);
+		has_some = true;
 	}
+	if (!has_some)
+		fprintf(out, "0 title 'nothing is installed'");
 	fprintf(out, "\nset key default\nset yrange [0:*]\n");
 }
 
@@ -99,11 +117,13 @@ static void plot_script(FILE *out, const struct report *r, const char *path)
 	fprintf(out, "set multiplot next\nset size 0.5,0.5\nset origin 0,0\nset style fill solid 0.6\n");
 	fprintf(out,
 		"set title 'symbols received beyond those lacking'\nset xlabel '1/1000'\nset ylabel 'downloads'\n");
+	fprintf(out, "set xrange [-0.5:%zu.5]\n", overhead - 1);
 	fprintf(out, "plot $overhead using 1:2 with boxes notitle\n");
 	if (has_bursts) {
 		fprintf(out, "set origin 0.5,0\nset title 'loss bursts'\nset xlabel 'packets, at least'\n");
 		fprintf(out, "set ylabel 'bursts'\nset xtics ('1' 0, '4' 2, '16' 4, '64' 6, '256' 8, '1k' 10, '4k' 12, "
 			     "'16k' 14, '64k' 16, '256k' 18, '1M' 20)\n");
+		fprintf(out, "set xrange [-0.5:%zu.5]\n", bursts - 1);
 		fprintf(out, "plot $bursts using 1:2 with boxes notitle\n");
 	}
 	fprintf(out, "unset multiplot\n");

@@ -1,0 +1,78 @@
+#!/bin/bash
+# carousel-sim from the command line: every verb that needs no network, its files, its errors.
+set -eu
+sim=$PWD/${BUILD:-build}/bin/carousel-sim
+stories=$PWD/sim/scenarios
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir"
+
+fail() {
+	echo "FAIL: $*"
+	exit 1
+}
+# refuses STATUS WORDS COMMAND...: exits with the status and says the words
+refuses() {
+	local status=$1 expected=$2 got=0
+	shift 2
+	"$@" >out.txt 2>err.txt || got=$?
+	[ "$got" = "$status" ] || fail "exit $got, not $status: $*"
+	grep -qF -- "$expected" err.txt || { cat err.txt; fail "no \"$expected\" from: $*"; }
+}
+
+# ---- fleet, shards, merge ----
+"$sim" fleet "$stories/night.ini" --scale 50 --json whole.json --csv whole.csv >whole.txt
+grep -q '^ok   two evenings are' whole.txt || fail "no bound in the table"
+[ "$(head -n 1 whole.csv)" = "time_s,group,version,boxes,share" ] || fail "CSV without its head"
+for i in 0 1 2; do "$sim" fleet "$stories/night.ini" --scale 50 --shard $i --shards 3 --json $i.json >/dev/null; done
+"$sim" merge 0.json 1.json 2.json --scenario "$stories/night.ini" --csv merged.csv >/dev/null
+cmp <(sort whole.csv) <(sort merged.csv) || fail "shards do not add up to the whole"
+"$sim" fleet "$stories/night.ini" --scale 50 --jobs 3 --csv jobs.csv >/dev/null
+cmp <(sort whole.csv) <(sort jobs.csv) || fail "jobs change the result"
+refuses 1 "not another shard" "$sim" merge 0.json 1.json 1.json 2.json
+refuses 1 "whole.txt:1" "$sim" merge whole.txt
+refuses 1 "there is no such thing here" "$sim" merge gone.json
+
+# ---- run ----
+"$sim" run "$stories/map-change.ini" --json a.json >/dev/null
+"$sim" run "$stories/map-change.ini" --json b.json >/dev/null
+cmp a.json b.json || fail "the same seed gives another run"
+"$sim" run "$stories/map-change.ini" --seed 5 --json c.json >/dev/null
+cmp -s a.json c.json && fail "another seed gives the same run"
+cp "$stories"/*.map .
+{ cat "$stories/map-change.ini" && printf '\n[expect what cannot be]\nversion = 105\nat-least = 50%%\n'; } >broken.ini
+"$sim" fleet broken.ini >out.txt && fail "a bound that is not met goes unnoticed"
+grep -q '^FAIL what cannot be' out.txt || fail "it does not say which bound is not met"
+
+# ---- plots ----
+if command -v gnuplot >/dev/null; then
+	"$sim" merge a.json --plot a.svg >/dev/null
+	grep -q '<svg' a.svg || fail "no SVG"
+	"$sim" merge a.json --plot a.html >/dev/null
+	grep -qi '<canvas' a.html || fail "no HTML"
+fi
+
+# ---- the known figures, fits, plans ----
+"$sim" compare --model loss=20% --receivers 20 --json >compare.json
+grep -q '"scheme":"raptorq"' compare.json || fail "no fountain in the comparison"
+"$sim" compare --packets 2000 --blocks 2 --receivers 5 --decoder >/dev/null
+"$sim" fit "$stories/ships.trace" >fit.txt
+grep -q '^for a scenario: gilbert = 0.00' fit.txt || fail "no model of the ships"
+"$sim" plan --rate 2M --model loss=5%,burst=10 --duty 25% --within 1d new=64M,weight=1 old=32M,needed=10%,weight=1 >plan.txt
+grep -q 'Mbit/s are needed' plan.txt || fail "no rate in the plan"
+
+# ---- bad input ----
+refuses 2 "must be given" "$sim" plan 64M
+refuses 2 "image 1" "$sim" plan --rate 2M 64X
+refuses 2 "percentile" "$sim" plan --rate 2M --percentile 100% 64M
+refuses 2 "--model" "$sim" compare --model loss=2
+refuses 2 "--shard must be less" "$sim" fleet "$stories/night.ini" --shard 2 --shards 2
+refuses 1 "gone.ini" "$sim" run gone.ini
+printf '[scenario]\nduration = 1h\n[weather]\n' >unknown.ini
+refuses 1 "unknown.ini:" "$sim" run unknown.ini
+printf 'carousel-trace 1\n5 5\n' >short.trace
+refuses 1 "1000 packets" "$sim" fit short.trace
+printf 'carousel-trace 1\n5 5\nx\n' >bad.trace
+refuses 1 "bad.trace:3" "$sim" fit bad.trace
+refuses 1 "more than 10000000 boxes" "$sim" fleet "$stories/night.ini" --scale 10000000
+echo "ok"
