@@ -26,7 +26,7 @@ size_t decode_memory_bytes(const struct decode_memory *m)
 int decode_plan_memory(const struct geometry *g, size_t budget, bool identities_only, struct decode_memory *m)
 {
 	/* From the whole symbol down: widths that suit the kernels. */
-	static const uint16_t widths[] = {0, 1024, 512, 256, 128, 64, 32, 16};
+	static const uint16_t widths[] = {0, 1024, 512, 384, 256, 192, 128, 64, 32, 16};
 	struct fec_block block = geometry_block(g, 0);
 	size_t groups = (g->max_source + MAP_GROUP_PLACES - 1) / MAP_GROUP_PLACES;
 	memset(m, 0, sizeof(*m));
