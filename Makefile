@@ -235,8 +235,9 @@ check-unit: $(UNIT_BIN) $(TOOLS) $(addprefix $(BUILD)/bin/,$(PROGRAMS))
 check-e2e: all $(TOOLS)
 	@BUILD=$(BUILD) tests/lib/run-e2e.sh
 
-check-faults: $(BUILD)/bin/power_cut
+check-faults: $(BUILD)/bin/power_cut $(BUILD)/bin/kill_store
 	$(BUILD)/bin/power_cut
+	$(BUILD)/bin/kill_store
 
 check-mutants:
 	@tests/mutants/run.sh

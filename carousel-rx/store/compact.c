@@ -1,5 +1,6 @@
 #include "carousel-rx/store/compact.h"
 
+#include "carousel-rx/store/journal_entry.h"
 #include "common/bytes.h"
 
 #include <string.h>
@@ -11,8 +12,8 @@ struct compact {
 	struct journal to;
 	uint8_t *scan_buf;
 	uint8_t *payload; /* JOURNAL_MAX_PAYLOAD */
-	size_t len;
-	enum journal_type type;
+	size_t len;       /* of BLOCK parts in it */
+	struct journal_payload entries;
 };
 
 uint64_t compact_live_bytes(const struct place_map *m)
@@ -22,25 +23,16 @@ uint64_t compact_live_bytes(const struct place_map *m)
 		const struct map_block *b = &m->block[sbn];
 		if (b->held)
 			bytes += JOURNAL_BLOCK_BYTES + map_num_groups(m, sbn) * (uint64_t)JOURNAL_GROUP_BYTES;
-		bytes += (uint64_t)(b->num_foreign + b->num_spilled) * JOURNAL_ENTRY_BYTES;
+		bytes += (uint64_t)b->num_foreign * JOURNAL_PACKED_BYTES +
+			 (uint64_t)b->num_spilled * JOURNAL_ENTRY_BYTES;
 	}
 	return bytes;
 }
 
 static int compact_flush(struct compact *c)
 {
-	int result = c->len ? journal_append(&c->to, c->io, c->type, c->payload, c->len) : 0;
+	int result = c->len ? journal_append(&c->to, c->io, JOURNAL_BLOCK, c->payload, c->len) : 0;
 	c->len = 0;
-	return result;
-}
-
-/* Room for so many bytes of a record of this type. */
-static int compact_room(struct compact *c, enum journal_type type, size_t bytes)
-{
-	int result = 0;
-	if (c->type != type || c->len + bytes > JOURNAL_MAX_PAYLOAD)
-		result = compact_flush(c);
-	c->type = type;
 	return result;
 }
 
@@ -52,7 +44,8 @@ static int compact_blocks(struct compact *c)
 		uint32_t groups = map_num_groups(c->map, sbn);
 		if (map_count_own(c->map, sbn) == 0)
 			continue;
-		result = compact_room(c, JOURNAL_BLOCK, JOURNAL_BLOCK_BYTES + groups * (size_t)JOURNAL_GROUP_BYTES);
+		if (c->len + JOURNAL_BLOCK_BYTES + groups * (size_t)JOURNAL_GROUP_BYTES > JOURNAL_MAX_PAYLOAD)
+			result = compact_flush(c);
 		bytes_put_le32(c->payload + c->len, sbn);
 		bytes_put_le32(c->payload + c->len + 4, b->is_verified ? JOURNAL_VERIFIED : 0);
 		c->len += JOURNAL_BLOCK_BYTES;
@@ -68,16 +61,16 @@ static int compact_blocks(struct compact *c)
 /* Foreign and spilled symbols, and what took some of them back, in their order. */
 static int compact_entries(struct compact *c, const struct journal_record *r)
 {
-	size_t at_sbn = r->type == JOURNAL_SPILL || r->type == JOURNAL_DROP_SPILL ? 4 : 0;
+	bool is_spill = r->type == JOURNAL_SPILL || r->type == JOURNAL_DROP_SPILL;
+	struct journal_entries entries;
+	struct journal_entry e;
 	int result = 0;
-	for (size_t at = 0; result == 0 && r->len - at >= JOURNAL_ENTRY_BYTES; at += JOURNAL_ENTRY_BYTES) {
-		uint32_t sbn = bytes_get_le32(r->payload + at + at_sbn);
-		if (sbn >= c->map->geometry->blocks || c->map->block[sbn].is_done ||
-			r->sequence <= c->map->block[sbn].reset_sequence)
-			continue;
-		result = compact_room(c, r->type, JOURNAL_ENTRY_BYTES);
-		memcpy(c->payload + c->len, r->payload + at, JOURNAL_ENTRY_BYTES);
-		c->len += JOURNAL_ENTRY_BYTES;
+	journal_entries_init(&entries, r);
+	while (result == 0 && journal_entries_next(&entries, &e)) {
+		uint32_t sbn = is_spill ? e.b : e.a;
+		if (sbn < c->map->geometry->blocks && !c->map->block[sbn].is_done &&
+			r->sequence > c->map->block[sbn].reset_sequence)
+			result = journal_entry_put(&c->entries, &c->to, c->io, r->type, &e);
 	}
 	return result;
 }
@@ -95,7 +88,7 @@ static int compact_stream(struct compact *c)
 		if (result)
 			return result;
 	}
-	return result == CAROUSEL_E_NEED_MORE ? compact_flush(c) : result;
+	return result == CAROUSEL_E_NEED_MORE ? journal_entry_flush(&c->entries, &c->to, c->io) : result;
 }
 
 static int compact_once(struct decode *d, struct journal *journal, uint64_t start)
@@ -103,6 +96,7 @@ static int compact_once(struct decode *d, struct journal *journal, uint64_t star
 	struct compact c = {.map = d->held.map, .io = d->held.io, .from = journal, .payload = d->payload};
 	int result;
 	c.scan_buf = d->held.scan_buf;
+	c.entries = (struct journal_payload){.buf = d->payload, .cap = JOURNAL_MAX_PAYLOAD, .type = JOURNAL_FOREIGN};
 	journal_fork(&c.to, journal, start);
 	result = compact_blocks(&c);
 	if (result == 0)

@@ -1,5 +1,6 @@
 #include "carousel-rx/store/held.h"
 
+#include "carousel-rx/store/journal_entry.h"
 #include "carousel-rx/store/symbol_check.h"
 #include "common/bytes.h"
 
@@ -40,17 +41,16 @@ static void held_from_map(struct held *h)
 	}
 }
 
-static void held_take_entry(struct held *h, const struct journal_record *r, const uint8_t *p)
+static void held_take_entry(struct held *h, enum journal_type type, const struct journal_entry *e)
 {
-	uint32_t place = bytes_get_le32(p + 4), esi = bytes_get_le32(p + 8), crc = bytes_get_le32(p + 12);
-	if (bytes_get_le32(p) != h->sbn)
+	if (e->a != h->sbn)
 		return;
-	if (r->type == JOURNAL_FOREIGN) {
-		held_add(h, esi, place, crc, true);
+	if (type == JOURNAL_FOREIGN) {
+		held_add(h, e->c, e->b, e->d, true);
 		return;
 	}
 	for (uint32_t i = 0; i < h->count; i++) {
-		if (h->symbol[i].place == place && h->symbol[i].esi == esi) {
+		if (h->symbol[i].place == e->b && h->symbol[i].esi == e->c) {
 			h->symbol[i] = h->symbol[--h->count];
 			return;
 		}
@@ -91,6 +91,8 @@ static int held_from_journal(struct held *h)
 {
 	struct journal_scan scan;
 	struct journal_record r;
+	struct journal_entries entries;
+	struct journal_entry entry;
 	int result;
 	journal_scan_init(&scan, h->journal, h->io, h->scan_buf, journal_end(h->journal));
 	h->count = 0;
@@ -99,8 +101,9 @@ static int held_from_journal(struct held *h)
 			h->count = 0;
 		if (r.type != JOURNAL_FOREIGN && r.type != JOURNAL_DROP_FOREIGN)
 			continue;
-		for (size_t at = 0; r.len - at >= JOURNAL_ENTRY_BYTES; at += JOURNAL_ENTRY_BYTES)
-			held_take_entry(h, &r, r.payload + at);
+		journal_entries_init(&entries, &r);
+		while (journal_entries_next(&entries, &entry))
+			held_take_entry(h, r.type, &entry);
 	}
 	held_keep_mapped(h);
 	return result == CAROUSEL_E_NEED_MORE ? 0 : result;
@@ -247,49 +250,26 @@ int held_load(struct held *h, uint32_t sbn)
 
 /* ---- dropping ----------------------------------------------------------------------------------- */
 
-struct held_batch {
-	enum journal_type type;
-	size_t len;
-};
-
-static int held_flush(struct held *h, struct held_batch *b)
-{
-	int result = b->len ? journal_append(h->journal, h->io, b->type, h->buf, b->len) : 0;
-	b->len = 0;
-	return result;
-}
-
-static int held_entry(struct held *h, struct held_batch *batch, enum journal_type type, const uint32_t field[4])
-{
-	int result = 0;
-	if (batch->type != type || batch->len + JOURNAL_ENTRY_BYTES > JOURNAL_MAX_PAYLOAD)
-		result = held_flush(h, batch);
-	batch->type = type;
-	for (int i = 0; i < 4; i++)
-		bytes_put_le32(h->buf + batch->len + 4 * i, field[i]);
-	batch->len += JOURNAL_ENTRY_BYTES;
-	return result;
-}
-
 int held_drop(struct held *h)
 {
-	struct held_batch batch = {JOURNAL_DROP_OWN, 0};
+	struct journal_payload payload = {.buf = h->buf, .cap = JOURNAL_MAX_PAYLOAD, .type = JOURNAL_DROP_OWN};
 	int result = 0;
 	for (uint32_t i = 0; result == 0 && i < map_num_groups(h->map, h->sbn); i++) {
-		const uint32_t field[] = {h->sbn, i, h->bad_own[i], h->bad_sum[i]};
+		const struct journal_entry e = {h->sbn, i, h->bad_own[i], h->bad_sum[i]};
 		if (h->bad_own[i])
-			result = held_entry(h, &batch, JOURNAL_DROP_OWN, field);
+			result = journal_entry_put(&payload, h->journal, h->io, JOURNAL_DROP_OWN, &e);
 	}
 	for (uint32_t i = 0; result == 0 && i < h->count; i++) {
 		const struct held_symbol *s = &h->symbol[i];
-		const uint32_t spill[] = {s->place, h->sbn, s->esi, s->crc},
-			       foreign[] = {h->sbn, s->place, s->esi, s->crc};
+		const struct journal_entry spill = {s->place, h->sbn, s->esi, s->crc};
+		const struct journal_entry foreign = {h->sbn, s->place, s->esi, s->crc};
 		if (s->is_bad)
-			result = held_entry(h, &batch, s->is_spill ? JOURNAL_DROP_SPILL : JOURNAL_DROP_FOREIGN,
-				s->is_spill ? spill : foreign);
+			result = journal_entry_put(&payload, h->journal, h->io,
+				s->is_spill ? JOURNAL_DROP_SPILL : JOURNAL_DROP_FOREIGN,
+				s->is_spill ? &spill : &foreign);
 	}
 	if (result == 0)
-		result = held_flush(h, &batch);
+		result = journal_entry_flush(&payload, h->journal, h->io);
 	/* Before a mark could vouch for what they take back. */
 	return result ? result : place_io_sync(h->io, RX_JOURNAL);
 }

@@ -22,7 +22,7 @@
 enum journal_type {
 	JOURNAL_EPOCH = 1,    /* nothing: a new opening */
 	JOURNAL_OWN,          /* n * {sbn, group, mask, XOR of checks}: own symbols of 32 places */
-	JOURNAL_FOREIGN,      /* n * {sbn, place, ESI, check} */
+	JOURNAL_FOREIGN,      /* {sbn, place, ESI, check}, packed (journal_entry.h) */
 	JOURNAL_SPILL,        /* n * {spill slot, sbn, ESI, check} */
 	JOURNAL_DROP_OWN,     /* as OWN: these do not count any more */
 	JOURNAL_DROP_FOREIGN, /* as FOREIGN */
@@ -33,7 +33,7 @@ enum journal_type {
 	JOURNAL_BLOCK, /* n * {sbn, flags, groups * {own, sum}}: the block holds this and nothing else */
 };
 
-#define JOURNAL_ENTRY_BYTES 16u /* of OWN, FOREIGN, SPILL and their drops */
+#define JOURNAL_ENTRY_BYTES 16u /* of OWN, SPILL and the drops */
 #define JOURNAL_COPY_BYTES  12u
 #define JOURNAL_BLOCK_BYTES 8u /* before the groups */
 #define JOURNAL_GROUP_BYTES 8u

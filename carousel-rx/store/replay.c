@@ -1,12 +1,16 @@
 #include "carousel-rx/store/replay.h"
 
+#include "carousel-rx/store/journal_entry.h"
 #include "carousel-rx/store/symbol_check.h"
 #include "common/bytes.h"
 
 #include <string.h>
 
-/* Entries that the journal names and the slot does not hold: type and entry. */
-#define REPLAY_REFUSED_BYTES (4u + JOURNAL_ENTRY_BYTES)
+/* An entry that the journal names and the slot does not hold. */
+struct replay_refused {
+	enum journal_type type;
+	struct journal_entry entry;
+};
 
 struct replay {
 	struct decode *decode;
@@ -15,7 +19,7 @@ struct replay {
 	struct place_io *io;
 	struct replay_report *report;
 	uint32_t synced; /* all records up to this sequence were synced with their data */
-	uint8_t *refused;
+	struct replay_refused *refused;
 	uint32_t num_refused, cap_refused;
 	struct decode_copy copy[DECODE_BATCH];
 	uint32_t num_copies;
@@ -35,54 +39,51 @@ static bool replay_check(
 	return result == 0;
 }
 
-static bool replay_is_there(struct replay *r, enum journal_type type, const uint8_t *p)
+static bool replay_is_there(struct replay *r, enum journal_type type, const struct journal_entry *e)
 {
-	/* SPILL and FOREIGN have the ESI where OWN has its mask. */
-	uint32_t a = bytes_get_le32(p), b = bytes_get_le32(p + 4), mask = bytes_get_le32(p + 8), sum = 0, check;
+	uint32_t sum = 0, check;
 	if (type == JOURNAL_SPILL)
-		return a < r->map->num_spill && replay_check(r, b, a, mask, MAP_SPILL, &check) &&
-		       check == bytes_get_le32(p + 12);
-	if (a >= r->map->geometry->blocks)
+		return e->a < r->map->num_spill && replay_check(r, e->b, e->a, e->c, MAP_SPILL, &check) &&
+		       check == e->d;
+	if (e->a >= r->map->geometry->blocks)
 		return false;
 	if (type == JOURNAL_FOREIGN)
-		return b < r->map->block[a].real && replay_check(r, a, b, mask, MAP_FOREIGN, &check) &&
-		       check == bytes_get_le32(p + 12);
-	if (b >= r->map->group_stride || mask & ~map_group_mask(r->map, a, b))
+		return e->b < r->map->block[e->a].real && replay_check(r, e->a, e->b, e->c, MAP_FOREIGN, &check) &&
+		       check == e->d;
+	if (e->b >= r->map->group_stride || e->c & ~map_group_mask(r->map, e->a, e->b))
 		return false;
-	for (; mask; mask &= mask - 1) {
-		uint32_t place = b * MAP_GROUP_PLACES + (uint32_t)__builtin_ctz(mask);
-		if (!replay_check(r, a, place, place, MAP_OWN, &check))
+	for (uint32_t mask = e->c; mask; mask &= mask - 1) {
+		uint32_t place = e->b * MAP_GROUP_PLACES + (uint32_t)__builtin_ctz(mask);
+		if (!replay_check(r, e->a, place, place, MAP_OWN, &check))
 			return false;
 		sum ^= check;
 	}
-	return sum == bytes_get_le32(p + 12);
+	return sum == e->d;
 }
 
 /* ---- records ------------------------------------------------------------------------------------- */
 
-static void replay_entry(struct replay *r, enum journal_type type, const uint8_t *p)
+static void replay_entry(struct replay *r, enum journal_type type, const struct journal_entry *e)
 {
-	uint32_t a = bytes_get_le32(p), b = bytes_get_le32(p + 4), c = bytes_get_le32(p + 8),
-		 d = bytes_get_le32(p + 12);
 	/* Entries that do not fit what came before are of no account: whoever wrote them meant another state. */
 	switch (type) {
 	case JOURNAL_OWN:
-		(void)map_replay_own(r->map, a, b, c, d);
+		(void)map_replay_own(r->map, e->a, e->b, e->c, e->d);
 		break;
 	case JOURNAL_FOREIGN:
-		(void)map_replay_foreign(r->map, a, b, c, d);
+		(void)map_replay_foreign(r->map, e->a, e->b, e->c, e->d);
 		break;
 	case JOURNAL_SPILL:
-		(void)map_replay_spill(r->map, a, b, c, d);
+		(void)map_replay_spill(r->map, e->a, e->b, e->c, e->d);
 		break;
 	case JOURNAL_DROP_OWN:
-		(void)map_replay_drop_own(r->map, a, b, c, d);
+		(void)map_replay_drop_own(r->map, e->a, e->b, e->c, e->d);
 		break;
 	case JOURNAL_DROP_FOREIGN:
-		(void)map_replay_drop_foreign(r->map, a, b, c, d);
+		(void)map_replay_drop_foreign(r->map, e->a, e->b, e->c, e->d);
 		break;
 	default:
-		(void)map_replay_drop_spill(r->map, a, b, c);
+		(void)map_replay_drop_spill(r->map, e->a, e->b, e->c);
 	}
 }
 
@@ -95,17 +96,17 @@ static bool replay_is_add(enum journal_type type)
 static bool replay_entries(struct replay *r, const struct journal_record *record)
 {
 	bool is_young = replay_is_add(record->type) && record->sequence > r->synced;
-	for (size_t at = 0; record->len - at >= JOURNAL_ENTRY_BYTES; at += JOURNAL_ENTRY_BYTES) {
-		const uint8_t *p = record->payload + at;
-		if (!is_young || replay_is_there(r, record->type, p)) {
-			replay_entry(r, record->type, p);
+	struct journal_entries entries;
+	struct journal_entry e;
+	journal_entries_init(&entries, record);
+	while (journal_entries_next(&entries, &e)) {
+		if (!is_young || replay_is_there(r, record->type, &e)) {
+			replay_entry(r, record->type, &e);
 			continue;
 		}
 		if (r->num_refused == r->cap_refused)
 			return false;
-		bytes_put_le32(r->refused + r->num_refused * REPLAY_REFUSED_BYTES, (uint32_t)record->type);
-		memcpy(r->refused + r->num_refused * REPLAY_REFUSED_BYTES + 4, p, JOURNAL_ENTRY_BYTES);
-		r->num_refused++;
+		r->refused[r->num_refused++] = (struct replay_refused){record->type, e};
 	}
 	return true;
 }
@@ -195,12 +196,14 @@ static int replay_drop_refused(struct replay *r)
 	static const enum journal_type drops[] = {[JOURNAL_OWN] = JOURNAL_DROP_OWN,
 		[JOURNAL_FOREIGN] = JOURNAL_DROP_FOREIGN,
 		[JOURNAL_SPILL] = JOURNAL_DROP_SPILL};
+	struct journal_payload payload = {
+		.buf = r->decode->payload, .cap = JOURNAL_MAX_PAYLOAD, .type = JOURNAL_DROP_OWN};
 	int result = 0;
-	for (uint32_t i = 0; result == 0 && i < r->num_refused; i++) {
-		const uint8_t *entry = r->refused + i * REPLAY_REFUSED_BYTES;
+	for (uint32_t i = 0; result == 0 && i < r->num_refused; i++)
 		result =
-			journal_append(r->journal, r->io, drops[bytes_get_le32(entry)], entry + 4, JOURNAL_ENTRY_BYTES);
-	}
+			journal_entry_put(&payload, r->journal, r->io, drops[r->refused[i].type], &r->refused[i].entry);
+	if (result == 0)
+		result = journal_entry_flush(&payload, r->journal, r->io);
 	r->report->entries_refused = r->num_refused;
 	/* A mark must not outlive them: it would vouch for what they take back. */
 	if (result == 0 && r->num_refused)
@@ -244,8 +247,8 @@ int replay_run(struct decode *decode, struct place_map *map, struct journal *jou
 		return journal_create(journal, r.io);
 	if (result)
 		return result;
-	r.refused = decode->held.scan_buf + JOURNAL_SCAN_BYTES;
-	r.cap_refused = (uint32_t)((decode->decoder_bytes - JOURNAL_SCAN_BYTES) / REPLAY_REFUSED_BYTES);
+	r.refused = (struct replay_refused *)(void *)(decode->held.scan_buf + JOURNAL_SCAN_BYTES);
+	r.cap_refused = (uint32_t)((decode->decoder_bytes - JOURNAL_SCAN_BYTES) / sizeof(*r.refused));
 	result = replay_scan(&r);
 	if (result == 0 && r.num_copies)
 		result = decode_recover(decode, r.copy, r.num_copies);

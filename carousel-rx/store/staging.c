@@ -1,7 +1,7 @@
 #include "carousel-rx/store/staging.h"
 
+#include "carousel-rx/store/journal_entry.h"
 #include "carousel-rx/store/symbol_check.h"
-#include "common/bytes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -159,36 +159,38 @@ static int staging_write_run(
 	return place_io_write(io, file, head->offset, src, (end - first) * s->symbol_size);
 }
 
-/* Entries of one kind, in block order, as records. */
-static int staging_record(struct staging *s, struct staging_buffer *b, uint32_t first, uint32_t end,
-	struct place_io *io, struct journal *j)
+static struct journal_entry staged_entry(const struct staged *e)
+{
+	uint32_t group = e->spot.place / MAP_GROUP_PLACES, mask = 1u << e->spot.place % MAP_GROUP_PLACES;
+	switch (e->spot.kind) {
+	case MAP_OWN:
+		return (struct journal_entry){e->sbn, group, mask, e->crc};
+	case MAP_FOREIGN:
+		return (struct journal_entry){e->sbn, e->spot.place, e->esi, e->crc};
+	default:
+		return (struct journal_entry){e->spot.place, e->sbn, e->esi, e->crc};
+	}
+}
+
+/* Entries in block order as records; own symbols of one group are one entry. */
+static int staging_record(struct staging *s, struct staging_buffer *b, struct place_io *io, struct journal *j)
 {
 	static const enum journal_type types[] = {JOURNAL_OWN, JOURNAL_FOREIGN, JOURNAL_SPILL};
-	enum map_kind kind = b->entry[first].spot.kind;
-	size_t len = 0;
-	for (uint32_t i = first; i < end; i++) {
-		const struct staged *e = &b->entry[i];
-		uint8_t *out = s->records + len;
-		uint32_t group = e->spot.place / MAP_GROUP_PLACES, mask = 1u << e->spot.place % MAP_GROUP_PLACES;
-		if (kind == MAP_OWN && len && bytes_get_le32(out - 16) == e->sbn && bytes_get_le32(out - 12) == group) {
-			bytes_put_le32(out - 8, bytes_get_le32(out - 8) | mask);
-			bytes_put_le32(out - 4, bytes_get_le32(out - 4) ^ e->crc);
-			continue;
+	struct journal_payload payload = {.buf = s->records, .cap = STAGING_RECORDS_BYTES, .type = JOURNAL_OWN};
+	int result = 0;
+	for (uint32_t i = 0; result == 0 && i < b->used;) {
+		struct journal_entry entry = staged_entry(&b->entry[i]);
+		enum map_kind kind = b->entry[i++].spot.kind;
+		for (; kind == MAP_OWN && i < b->used && b->entry[i].spot.kind == MAP_OWN; i++) {
+			struct journal_entry next = staged_entry(&b->entry[i]);
+			if (next.a != entry.a || next.b != entry.b)
+				break;
+			entry.c |= next.c;
+			entry.d ^= next.d;
 		}
-		if (len == STAGING_RECORDS_BYTES) {
-			int result = journal_append(j, io, types[kind], s->records, len);
-			if (result)
-				return result;
-			len = 0;
-			out = s->records;
-		}
-		bytes_put_le32(out, kind == MAP_SPILL ? e->spot.place : e->sbn);
-		bytes_put_le32(out + 4, kind == MAP_SPILL ? e->sbn : kind == MAP_OWN ? group : e->spot.place);
-		bytes_put_le32(out + 8, kind == MAP_OWN ? mask : e->esi);
-		bytes_put_le32(out + 12, e->crc);
-		len += JOURNAL_ENTRY_BYTES;
+		result = journal_entry_put(&payload, j, io, types[kind], &entry);
 	}
-	return journal_append(j, io, types[kind], s->records, len);
+	return result ? result : journal_entry_flush(&payload, j, io);
 }
 
 int staging_write(struct staging *s, struct staging_buffer *b, struct place_io *io, struct journal *j)
@@ -212,10 +214,5 @@ int staging_write(struct staging *s, struct staging_buffer *b, struct place_io *
 		}
 	}
 	staged_sort(b, staged_order_block);
-	for (uint32_t i = 0, end; result == 0 && i < b->used; i = end) {
-		for (end = i + 1; end < b->used && b->entry[end].spot.kind == b->entry[i].spot.kind;)
-			end++;
-		result = staging_record(s, b, i, end, io, j);
-	}
-	return result;
+	return result ? result : staging_record(s, b, io, j);
 }

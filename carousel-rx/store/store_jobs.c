@@ -254,7 +254,8 @@ static uint64_t decode_time(const struct store *s)
 /* Symbols that were journaled and not synced are read back after a restart; their list must fit there. */
 static bool sync_is_urgent(const struct store *s, uint64_t journal_now)
 {
-	size_t room = (s->decode.decoder_bytes - JOURNAL_SCAN_BYTES) / 20 * JOURNAL_ENTRY_BYTES;
+	/* Twenty bytes an entry there, nine and more in the journal. */
+	size_t room = (s->decode.decoder_bytes - JOURNAL_SCAN_BYTES) / 20 * 9;
 	return journal_now - s->journal_at_sync > room - 2 * (size_t)s->staging.cap * JOURNAL_ENTRY_BYTES;
 }
 

@@ -1,0 +1,115 @@
+#include "tests/lib/test.h"
+
+#include "carousel-rx/store/journal_entry.h"
+#include "common/bytes.h"
+#include "tests/lib/ram_storage.h"
+
+#define ENTRIES 9000u
+
+struct desk {
+	struct ram_storage storage;
+	struct object_layout layout;
+	struct geometry geometry;
+	struct place_io io;
+	struct journal journal;
+};
+
+static void desk_init(struct desk *d)
+{
+	struct fec_oti oti = {.transfer_length = 64 * 1024, .symbol_size = 1024, .max_block_symbols = 32};
+	const struct journal_image image = {.layout = &d->layout};
+	memset(d, 0, sizeof(*d));
+	ram_storage_init(&d->storage, 64 * 1024);
+	assert_int_equal(fec_oti_check(&oti, NULL), 0);
+	assert_int_equal(object_layout_init(&d->layout, OBJECT_LINEAR, &oti, oti.transfer_length), 0);
+	assert_int_equal(geometry_init(&d->geometry, &d->layout, 64 * 1024), 0);
+	d->io = (struct place_io){&d->storage.table, &d->geometry, 0};
+	assert_int_equal(journal_init(&d->journal, &image), 0);
+	assert_int_equal(journal_create(&d->journal, &d->io), 0);
+}
+
+static void desk_deinit(struct desk *d)
+{
+	journal_deinit(&d->journal);
+	ram_storage_deinit(&d->storage);
+}
+
+/* Types come in stretches, blocks too; places and ESIs over their whole range. */
+static struct journal_entry entry_of(uint32_t i, enum journal_type *type)
+{
+	static const enum journal_type types[] = {JOURNAL_FOREIGN, JOURNAL_OWN, JOURNAL_FOREIGN, JOURNAL_DROP_SPILL};
+	uint64_t seed = i;
+	uint32_t number = (uint32_t)test_random(&seed);
+	*type = types[i / 1500 % 4];
+	return (struct journal_entry){i / 7, number & 0xffff, number >> 8, (uint32_t)test_random(&seed)};
+}
+
+static void test_there_and_back(void **state)
+{
+	static uint8_t scan_buf[JOURNAL_SCAN_BYTES];
+	struct desk d;
+	struct journal_payload payload = {.cap = 2000, .type = JOURNAL_OWN};
+	struct journal_scan scan;
+	struct journal_record r;
+	uint32_t seen = 0;
+	(void)state;
+	payload.buf = malloc(payload.cap);
+	desk_init(&d);
+	for (uint32_t i = 0; i < ENTRIES; i++) {
+		enum journal_type type;
+		const struct journal_entry e = entry_of(i, &type);
+		assert_int_equal(journal_entry_put(&payload, &d.journal, &d.io, type, &e), 0);
+	}
+	assert_int_equal(journal_entry_flush(&payload, &d.journal, &d.io), 0);
+	journal_scan_init(&scan, &d.journal, &d.io, scan_buf, d.storage.file[RX_JOURNAL].now_len);
+	while (journal_scan_next(&scan, &r) == 0) {
+		struct journal_entries it;
+		struct journal_entry e;
+		journal_entries_init(&it, &r);
+		while (r.type != JOURNAL_EPOCH && journal_entries_next(&it, &e)) {
+			enum journal_type type;
+			const struct journal_entry wanted = entry_of(seen++, &type);
+			assert_int_equal(type, r.type);
+			assert_memory_equal(&e, &wanted, sizeof(e));
+		}
+	}
+	assert_int_equal(seen, ENTRIES);
+	free(payload.buf);
+	desk_deinit(&d);
+}
+
+/* Cut anywhere, and sections that promise more than there is: never read past the end. */
+static void test_truncated(void **state)
+{
+	uint8_t whole[8 + 3 * JOURNAL_PACKED_BYTES] = {5, 0, 0, 0, 3};
+	(void)state;
+	for (size_t len = 0; len <= sizeof(whole); len++) {
+		uint8_t *copy = malloc(len ? len : 1);
+		struct journal_record r = {.type = JOURNAL_FOREIGN, .payload = copy, .len = len};
+		struct journal_entries it;
+		struct journal_entry e;
+		uint32_t count = 0;
+		memcpy(copy, whole, len);
+		for (journal_entries_init(&it, &r); journal_entries_next(&it, &e);)
+			count++;
+		assert_int_equal(count, len < 8 ? 0 : (len - 8) / JOURNAL_PACKED_BYTES);
+		if (len >= 8)
+			memset(copy + 4, 0xff, 4);
+		for (journal_entries_init(&it, &r); journal_entries_next(&it, &e);)
+			assert_true(count-- > 0);
+		r.type = JOURNAL_OWN;
+		for (journal_entries_init(&it, &r); journal_entries_next(&it, &e);)
+			count++;
+		assert_int_equal(count, len / JOURNAL_ENTRY_BYTES);
+		free(copy);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_there_and_back),
+		cmocka_unit_test(test_truncated),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
