@@ -48,6 +48,22 @@ static int open_envelope(const struct cli *cli, const struct sign *s, struct env
 	return result;
 }
 
+/* A map of another epoch than the root's would count for nothing either: it is over, or no root has named it yet. */
+static int check_epoch(const struct cli *cli, const char *path, const struct envelope *e, const struct trust *trust)
+{
+	struct policy_map *map;
+	uint32_t epoch;
+	if (strcmp(e->type, ENVELOPE_TYPE_MAP) != 0)
+		return CLI_OK;
+	if (policy_map_parse(NULL, (const char *)e->payload, e->payload_len, NULL, &map, NULL) != 0)
+		return cli_fail(cli, "%s: this is no map", path);
+	epoch = map->epoch;
+	policy_map_free(map);
+	return epoch == trust->root.epoch ? CLI_OK
+					  : cli_fail(cli, "%s: epoch %u, and root version %u asks for %u", path, epoch,
+						    trust->root.version, trust->root.epoch);
+}
+
 /* With --trust: a signature that would count for nothing is refused before it is made. */
 static int check_signer(
 	const struct cli *cli, const struct sign *s, const struct envelope *e, const struct key_public *key)
@@ -62,7 +78,7 @@ static int check_signer(
 	role = trust_root_role(&trust.root, role_name);
 	for (unsigned i = 0; role && i < role->num_keys; i++) {
 		if (memcmp(role->key_ids[i], key->id, KEY_ID_BYTES) == 0)
-			return CLI_OK;
+			return check_epoch(cli, s->in, e, &trust);
 	}
 	return cli_fail(
 		cli, "%s: this key is none of role %s in root version %u", s->key, role_name, trust.root.version);

@@ -110,6 +110,8 @@ refuses "" "$pm" verify --trust roots.dsse 2.root
 "$pm" trust show roots.dsse | grep -q "root version 2, epoch 2" || fail "chain of two"
 [ "$(wc -l <roots.dsse)" = 2 ] || fail "one root a line"
 refuses "" "$pm" verify --trust roots.dsse map.dsse
+refuses "asks for 2" "$pm" sign --role map --key map2.key --trust roots.dsse fleet.map map.dsse
+sed -i 's/^epoch .*/epoch    2/' fleet.map
 "$pm" sign --role map --key map2.key --trust roots.dsse fleet.map map.dsse
 "$pm" verify --json --trust roots.dsse map.dsse | grep -q '"good":true' || fail "map by the new key"
 refuses "it only ever grows" "$pm" trust rotate --trust roots.dsse --epoch 1 3.root
