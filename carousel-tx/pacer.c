@@ -2,7 +2,17 @@
 
 #define NS_PER_S        1000000000u
 #define MIN_BURST_BYTES 16384u
+#define MAX_BURST_BYTES (1u << 20)
 #define MAX_GATHER_NS   1000000u
+
+/* 20 ms, but of a fast channel not more than receivers' socket buffers take. */
+static uint64_t default_burst(uint64_t bytes_per_s)
+{
+	uint64_t burst = bytes_per_s / 50;
+	if (burst > MAX_BURST_BYTES)
+		burst = bytes_per_s / 500 > MAX_BURST_BYTES ? bytes_per_s / 500 : MAX_BURST_BYTES;
+	return burst > MIN_BURST_BYTES ? burst : MIN_BURST_BYTES;
+}
 
 void tx_pacer_init(struct tx_pacer *p, uint64_t rate_bps, uint32_t burst_bytes, uint64_t now_ns)
 {
@@ -11,7 +21,7 @@ void tx_pacer_init(struct tx_pacer *p, uint64_t rate_bps, uint32_t burst_bytes, 
 	if (rate_bps == 0)
 		return;
 	if (burst == 0)
-		burst = rate_bps / 8 / 200 > MIN_BURST_BYTES ? rate_bps / 8 / 200 : MIN_BURST_BYTES;
+		burst = default_burst(rate_bps / 8);
 	p->burst_ns = (uint64_t)((double)burst * 8 * NS_PER_S / (double)rate_bps);
 	p->gather_ns = p->burst_ns / 4 < MAX_GATHER_NS ? p->burst_ns / 4 : MAX_GATHER_NS;
 }

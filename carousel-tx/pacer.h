@@ -14,7 +14,8 @@ struct tx_pacer {
 	uint64_t last_interval_ns;
 };
 
-/* burst_bytes 0: 5 ms of the rate, at least 16 KiB. The first packet may leave at now_ns. */
+/* burst_bytes 0: 20 ms of the rate, at least 16 KiB, and above 1 MiB only 2 ms. The first packet may leave at now_ns.
+ */
 void tx_pacer_init(struct tx_pacer *, uint64_t rate_bps, uint32_t burst_bytes, uint64_t now_ns);
 
 static inline bool tx_pacer_is_ready(const struct tx_pacer *p, uint64_t now_ns)

@@ -61,9 +61,9 @@ struct tx_source {
 };
 
 struct tx_channel_config {
-	const char *name;     /* for status and counters; [A-Za-z0-9._-]{1,32}, distinct */
-	uint64_t rate_bps;    /* on the wire: UDP payload, UDP and IP headers; 0: unlimited */
-	uint32_t burst_bytes; /* how much may be made up at once after a delay; 0: 5 ms of the rate, at least 16 KiB */
+	const char *name;        /* for status and counters; [A-Za-z0-9._-]{1,32}, distinct */
+	uint64_t rate_bps;       /* on the wire: UDP payload, UDP and IP headers; 0: unlimited */
+	uint32_t burst_bytes;    /* how much may be made up at once after a delay; 0: as tx_pacer_init() chooses */
 	uint32_t overhead_bytes; /* IP and UDP headers: 28 or 48; 0: 28 */
 };
 
