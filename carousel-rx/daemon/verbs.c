@@ -280,13 +280,29 @@ static int verb_run_command(const struct cli *cli, char **argv)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* Where the command begins: its options are its own. */
+static int verb_command_at(int argc, char **argv)
+{
+	int at = 1;
+	while (at < argc && argv[at][0] == '-') {
+		bool is_last = strcmp(argv[at], "--") == 0;
+		at += strcmp(argv[at], "--socket") == 0 || strcmp(argv[at], "--config") == 0 ? 2 : 1;
+		if (is_last)
+			break;
+	}
+	return at < argc ? at : argc;
+}
+
 int verb_inhibit(const struct cli *cli, int argc, char **argv)
 {
 	struct verb_where where = {0};
 	char message[CONTROL_MESSAGE_BYTES] = "";
 	struct control_client *client;
 	json_t *result = NULL;
-	int status = verb_options(cli, &argc, argv, &where, NULL, 1, 1000);
+	int at = verb_command_at(argc, argv), own = at, status;
+	status = verb_options(cli, &own, argv, &where, NULL, 0, 0);
+	if (status == CLI_OK && at == argc)
+		status = cli_usage(cli, "a command is needed");
 	if (status != CLI_OK)
 		return status == CLI_HELP ? CLI_OK : status;
 	status = verb_resolve(cli, &where);
@@ -297,7 +313,7 @@ int verb_inhibit(const struct cli *cli, int argc, char **argv)
 	status = control_client_request(client, "inhibit", NULL, VERB_TIMEOUT_MS, &result, message);
 	json_decref(result);
 	status = status ? cli_fail(cli, "%s", message[0] ? message : carousel_strerror(status))
-			: verb_run_command(cli, argv + 1);
+			: verb_run_command(cli, argv + at);
 	control_client_close(client);
 	verb_forget(&where);
 	return status;
