@@ -191,6 +191,7 @@ static int make_batch(
 	const struct gf256_kernels *k = e->kernels;
 	struct gf256_gather g = {.base = e->symbols, .stride = e->stride, .sources = sources, .dst = dst};
 	int error;
+	tuples[0] = (struct raptorq_tuple){0};
 	for (uint32_t i = 0; i < count; i++)
 		raptorq_tuple_init(&e->params, isi_of(w, i), &tuples[i]);
 	error = raptorq_batch_init(&b, &e->params, NULL, count, sizeof sources / sizeof *sources, wanted_tuple, tuples);
