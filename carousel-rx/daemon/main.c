@@ -15,6 +15,8 @@ int main(int argc, char **argv)
 		{"resume", "", "go on receiving images", verb_simple},
 		{"inhibit", "COMMAND [ARGS]", "no reboot while the command runs", verb_inhibit},
 		{"healthy", "", "the health check passed: keep the running slot", verb_simple},
+		{"record", "FILE --group ADDR [OPTIONS]", "a loss trace of what is on the air, for carousel-sim",
+			verb_record},
 		{"flush", "", "write what was heard to storage now", verb_simple},
 	};
 	static const struct cli_program program = {"carousel-rx", "receiver of the Carousel broadcast update system",

@@ -14,6 +14,8 @@ int verb_decline(const struct cli *, int argc, char **argv);
 int verb_defer(const struct cli *, int argc, char **argv);
 int verb_simple(const struct cli *, int argc, char **argv);
 int verb_inhibit(const struct cli *, int argc, char **argv);
+/* carousel-rx/daemon/record.c: needs no daemon */
+int verb_record(const struct cli *, int argc, char **argv);
 
 #define VERB_TIMEOUT_MS 10000
 

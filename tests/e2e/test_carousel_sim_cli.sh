@@ -33,6 +33,8 @@ refuses 1 "not another shard" "$sim" merge 0.json 1.json 1.json 2.json
 refuses 1 "whole.txt:1" "$sim" merge whole.txt
 refuses 1 "there is no such thing here" "$sim" merge gone.json
 
+"$sim" fleet "$stories/two-million.ini" >two.txt || { cat two.txt; fail "two million boxes miss their bounds"; }
+
 # ---- run ----
 "$sim" run "$stories/map-change.ini" --json a.json >/dev/null
 "$sim" run "$stories/map-change.ini" --json b.json >/dev/null
