@@ -47,6 +47,7 @@ struct tx_object {
 	struct tx_encoder_object encoder;
 	struct tx_object *image; /* of an index: the image that it goes with */
 	struct tx_object *index; /* of an image */
+	uint64_t begins_ns;      /* of an image: announced only until then */
 	bool is_removed;         /* off the air, waits for its jobs */
 	uint32_t num_streams;
 	struct tx_stream *streams;

@@ -100,8 +100,8 @@ static struct tx_object *image_or_index(
 	return tx_object_is_ready(context, image, channel) ? image : NULL;
 }
 
-struct tx_object *tx_scheduler_pick_image(
-	struct tx_scheduler *s, const struct tx_object_context *context, struct tx_object *objects, uint32_t channel)
+struct tx_object *tx_scheduler_pick_image(struct tx_scheduler *s, const struct tx_object_context *context,
+	struct tx_object *objects, uint32_t channel, uint64_t now_ns)
 {
 	uint64_t tried_time = 0;
 	const struct tx_object *tried = NULL;
@@ -113,6 +113,12 @@ struct tx_object *tx_scheduler_pick_image(
 			struct tx_stream *stream = &o->streams[channel];
 			if (o->role != TX_ROLE_IMAGE || o->is_removed)
 				continue;
+			if (now_ns < o->begins_ns) {
+				/* What it does not send while it is only announced it is not owed afterwards. */
+				if (stream->virtual_time < s->virtual_time)
+					stream->virtual_time = s->virtual_time;
+				continue;
+			}
 			if (s->virtual_time > MAX_LAG && stream->virtual_time < s->virtual_time - MAX_LAG)
 				stream->virtual_time = s->virtual_time - MAX_LAG;
 			if (o == tried) {

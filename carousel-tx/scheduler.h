@@ -33,9 +33,10 @@ bool tx_scheduler_in_round(const struct tx_object *, struct tx_stream *, uint64_
  * first three), or now if that is past. */
 void tx_scheduler_round_sent(struct tx_stream *, uint64_t period_ns, uint64_t now_ns);
 
-/* The image or index that sends next, or NULL. objects: a list in which others may stand. */
-struct tx_object *tx_scheduler_pick_image(
-	struct tx_scheduler *, const struct tx_object_context *, struct tx_object *objects, uint32_t channel);
+/* The image or index that sends next, or NULL; images that are only announced yet wait. objects: a list in which others
+ * may stand. */
+struct tx_object *tx_scheduler_pick_image(struct tx_scheduler *, const struct tx_object_context *,
+	struct tx_object *objects, uint32_t channel, uint64_t now_ns);
 /* After its packet. */
 void tx_scheduler_image_served(struct tx_scheduler *, struct tx_object *, uint32_t channel, uint32_t wire_bytes);
 

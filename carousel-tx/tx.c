@@ -223,6 +223,8 @@ int tx_add_image(struct tx *tx, const struct tx_image *image, uint64_t now_ns)
 	}
 	object->index = index;
 	tx_session_add(tx, object, now_ns);
+	if (object->streams[0].cursor.position == 0)
+		object->begins_ns = now_ns + tx->config.lead_ns;
 	if (index) {
 		index->image = object;
 		tx_session_add(tx, index, now_ns);
@@ -309,7 +311,7 @@ static int image_packet(
 	struct tx *tx, uint32_t channel, uint8_t *buffer, size_t cap, struct tx_packet *packet, uint64_t now_ns)
 {
 	struct tx_channel *c = &tx->channels[channel];
-	struct tx_object *object = tx_scheduler_pick_image(&c->scheduler, &tx->context, tx->objects, channel);
+	struct tx_object *object = tx_scheduler_pick_image(&c->scheduler, &tx->context, tx->objects, channel, now_ns);
 	int result;
 	if (object == NULL)
 		return CAROUSEL_E_NEED_MORE;

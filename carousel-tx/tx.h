@@ -88,10 +88,12 @@ struct tx_config {
 	bool no_sequence;                 /* CCI 0 instead of the channel's packet sequence number */
 	uint32_t control_permille;        /* of each channel, at most, for all but images and indexes [50] */
 	uint64_t period_ns[TX_NUM_ROLES]; /* wanted; of all but index and image [FDT 1 s, others 2 s] */
-	uint64_t fdt_lifetime_ns;         /* an FDT instance expires after this and is renewed at half of it [1 h] */
-	uint16_t symbol_size;             /* of documents and indexes [1024] */
-	bool control_no_code;             /* documents and indexes in Compact No-Code instead of RaptorQ */
-	size_t read_ahead_bytes;          /* of images in their source pass, in all [32 MiB] */
+	uint64_t lead_ns; /* an image is announced so long before its first symbol, so that boxes hear its source pass
+			     [0] */
+	uint64_t fdt_lifetime_ns;     /* an FDT instance expires after this and is renewed at half of it [1 h] */
+	uint16_t symbol_size;         /* of documents and indexes [1024] */
+	bool control_no_code;         /* documents and indexes in Compact No-Code instead of RaptorQ */
+	size_t read_ahead_bytes;      /* of images in their source pass, in all [32 MiB] */
 	size_t encoder_bytes;         /* kept to make repair symbols without loading a block again, in all [384 MiB] */
 	size_t spool_bytes;           /* repair symbols made ahead, in all [128 MiB] */
 	const struct tx_spool *spool; /* NULL: the allocator */

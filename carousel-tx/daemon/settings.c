@@ -84,6 +84,7 @@ static void load_session(struct settings *settings, struct config_section *s)
 	tx->no_sequence = !config_bool(s, "sequence", true);
 	tx->fti_interval = (uint32_t)config_u64(s, "fti-interval", 16, 1, 10000);
 	tx->symbol_size = (uint16_t)config_u64(s, "symbol-size", 1024, 64, 8192);
+	tx->lead_ns = config_duration_ns(s, "lead", SECOND_NS, 0, 3600 * SECOND_NS);
 	tx->fdt_lifetime_ns =
 		config_duration_ns(s, "fdt-lifetime", 3600 * SECOND_NS, 10 * SECOND_NS, 30 * 86400 * SECOND_NS);
 }

@@ -383,6 +383,43 @@ static void test_weights_and_index(void **state)
 	published_free(&c);
 }
 
+/* A new image is announced before its first symbol, and is not owed what it did not send meanwhile. */
+static void test_lead(void **state)
+{
+	struct tx_config config = config_with(&slow);
+	struct tx *tx;
+	struct published a, b;
+	struct listener l;
+	struct fdt *fdt;
+	uint64_t now = START_NS, before;
+	(void)state;
+	config.lead_ns = SECOND_NS;
+	tx = new_tx(&config, now);
+	publish(tx, &a, "a", 1, 60000, FEC_RAPTORQ, OBJECT_STRIPED, now);
+	listener_init(&l);
+	fixture_run(tx, 0, &l, &now, START_NS + SECOND_NS - 1, 0);
+	fdt = listener_fdt(&l, TSI);
+	assert_non_null(fdt);
+	assert_null(listener_find(&l, TSI, fdt_file_of(fdt, "image", "a")->toi));
+	fdt_free(fdt);
+	fixture_run(tx, 0, &l, &now, START_NS + 3 * SECOND_NS, 0);
+	publish(tx, &b, "b", 2, 60000, FEC_RAPTORQ, OBJECT_STRIPED, now);
+	fixture_run(tx, 0, &l, &now, START_NS + 4 * SECOND_NS - 1, 0);
+	fdt = listener_fdt(&l, TSI);
+	assert_null(listener_find(&l, TSI, fdt_file_of(fdt, "image", "b")->toi));
+	before = packets_of(&l, fdt, "image", "a");
+	fdt_free(fdt);
+	fixture_run(tx, 0, &l, &now, START_NS + 5 * SECOND_NS, 0);
+	fdt = listener_fdt(&l, TSI);
+	assert_in_range(
+		packets_of(&l, fdt, "image", "b") * 100 / (packets_of(&l, fdt, "image", "a") - before), 90, 111);
+	fdt_free(fdt);
+	listener_deinit(&l);
+	tx_free(tx);
+	published_free(&a);
+	published_free(&b);
+}
+
 static void test_control_share_and_rate(void **state)
 {
 	static const uint64_t rates[] = {16000, 500000, 20000000};
@@ -884,6 +921,7 @@ int main(void)
 		cmocka_unit_test(test_heartbeats),
 		cmocka_unit_test(test_schedule_tells_shares),
 		cmocka_unit_test(test_weights_and_index),
+		cmocka_unit_test(test_lead),
 		cmocka_unit_test(test_control_share_and_rate),
 		cmocka_unit_test(test_sequence_numbers),
 		cmocka_unit_test(test_fti_interval),
