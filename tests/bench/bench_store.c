@@ -482,6 +482,22 @@ static void run_scene(struct bench_report *r, struct site *s, const struct scene
 	report(r, s, scene, &result);
 }
 
+/* Code and constants, as size(1) counts them. */
+static void report_text(struct bench_report *r, const char *build, const char *file)
+{
+	char command[700], line[256];
+	unsigned long text = 0;
+	FILE *size;
+	snprintf(command, sizeof command, "size %s/%s 2>/dev/null", build, file);
+	size = popen(command, "r");
+	while (size && fgets(line, sizeof line, size))
+		sscanf(line, " %lu", &text);
+	if (size)
+		pclose(size);
+	if (text)
+		bench_report_row(r, "text size", file, (double)text / 1024, "KiB", 0, NULL, 0, 1);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct scene scenes[] = {
@@ -508,5 +524,7 @@ int main(int argc, char **argv)
 	in_child(make_digest, &site);
 	for (size_t i = 0; i < sizeof scenes / sizeof *scenes; i++)
 		run_scene(r, &site, &scenes[i]);
+	report_text(r, build ? build : "build", "lib/libcarousel-rx.so");
+	report_text(r, build ? build : "build", "bin/carousel-rx");
 	return bench_report_finish(r) ? 1 : 0;
 }
