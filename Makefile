@@ -261,9 +261,9 @@ FUZZ_SECONDS ?= 30
 FUZZ_BIN := $(addprefix $(BUILD)/tests/fuzz/,$(FUZZERS))
 FUZZ_MAIN = $(if $(FUZZ_ENGINE),,$(BUILD)/tests/fuzz/replay.o)
 .SECONDARY: $(FUZZ_BIN:=.o) $(BUILD)/tests/fuzz/replay.o
-$(FUZZ_BIN): %: %.o $(FUZZ_MAIN) $(LIBS)
+$(FUZZ_BIN): %: %.o $(FUZZ_MAIN) $(LIB_TEST) $(LIBS)
 	$(call say,LD)
-	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(FUZZ_ENGINE) -o $@ $< $(FUZZ_MAIN) $(LIBS) $(PKG_LIBS) $(RS_LIBS) -lm
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(FUZZ_ENGINE) -o $@ $< $(FUZZ_MAIN) $(LIB_TEST) $(LIBS) $(PKG_LIBS) $(RS_LIBS) -lcmocka -lm
 
 .PHONY: fuzz fuzz-now fuzz-regress
 fuzz:
