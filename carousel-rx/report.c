@@ -51,6 +51,8 @@ json_t *report_decision(const struct carousel_rx *rx)
 		"override", d->is_override);
 }
 
+#define REPORT_MAX_ETA_S 315360000.0 /* ten years */
+
 json_t *report_image(const struct carousel_rx *rx)
 {
 	const struct rx_slot *s = &rx->slot;
@@ -63,7 +65,8 @@ json_t *report_image(const struct carousel_rx *rx)
 	if (rx->index)
 		index_collector_progress(rx->index, &index_have, &index_need);
 	left = p.symbols_needed > p.symbols_have ? p.symbols_needed - p.symbols_have : 0;
-	eta = rx->speed.per_second > 0 && s->step == SLOT_COLLECTING
+	/* In a long silence the speed becomes so small that the time left is no number any more. */
+	eta = s->step == SLOT_COLLECTING && (double)left < rx->speed.per_second * REPORT_MAX_ETA_S
 		      ? json_integer((json_int_t)((double)left / rx->speed.per_second))
 		      : json_null();
 	return json_pack("{s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "version", (json_int_t)s->version,

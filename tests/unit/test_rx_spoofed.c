@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-/* covers: carousel-rx/reception.c carousel-rx/object_table.c carousel-rx/index_collector.c */
+/* covers: carousel-rx/reception.c carousel-rx/object_table.c carousel-rx/index_collector.c carousel-rx/report.c */
 
 #define PERIOD_S   2u  /* of the headend's passes */
 #define RECOVERS_S 30u /* after the forger has gone */
@@ -266,6 +266,24 @@ static void test_refusals_in_turn(void **state)
 	fake_box_deinit(&box);
 }
 
+/* The headend goes in the middle of an image: how long is left is not known then, and no nonsense is told. */
+static void test_long_silence(void **state)
+{
+	struct lab *lab = *state;
+	struct fake_box box;
+	box_open(lab, &box, 42);
+	box.loss = 0.7;
+	lab_pass(lab, &box);
+	fake_box_wait(&box, 2 * LAB_SECOND_NS);
+	lab_pass(lab, &box);
+	fake_box_wait(&box, 2 * LAB_SECOND_NS);
+	assert_int_equal(carousel_rx_state(box.rx), CAROUSEL_RX_RECEIVING);
+	assert_true(lab_status(&box, "image", "symbols_have") > 0);
+	fake_box_wait(&box, 200 * LAB_SECOND_NS);
+	assert_int_equal(lab_status(&box, "image", "eta_s"), 0);
+	fake_box_deinit(&box);
+}
+
 #define SPOOFED(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
 
 static const struct CMUnitTest tests[] = {
@@ -279,6 +297,7 @@ static const struct CMUnitTest tests[] = {
 	SPOOFED(test_false_symbols_of_documents),
 	SPOOFED(test_index_of_other_parameters),
 	SPOOFED(test_refusals_in_turn),
+	SPOOFED(test_long_silence),
 };
 
 int main(void)
