@@ -6,7 +6,8 @@
 #include <string.h>
 
 /* Batches taken from one socket before the loop looks at anything else. */
-#define CHANNELS_BATCHES 8
+#define CHANNELS_BATCHES 1 /* then the loop hands finished jobs back, so that staging is emptied between batches */
+#define CHANNELS_MEMORY  (256u * 1024)
 
 static void channel_recv(struct channel *c, uint64_t now_ns)
 {
@@ -46,7 +47,8 @@ static int channel_open(struct channels *all, const struct udp_address *group, c
 	const struct udp_receiver_config config = {.group = *group,
 		.source = *source,
 		.interface = interface,
-		.buffer_bytes = (size_t)all->settings->socket_buffer_bytes};
+		.buffer_bytes = (size_t)all->settings->socket_buffer_bytes,
+		.memory_bytes = CHANNELS_MEMORY};
 	char text[UDP_ADDRESS_TEXT];
 	struct channel *c = NULL;
 	int result;

@@ -3,7 +3,8 @@
 #include <string.h>
 
 #define TABLES_DEFAULT_MEMORY (12u * 1024 * 1024)
-#define TABLES_STAGING_MOST   (1024u * 1024)
+#define TABLES_STAGING_MOST   (16u * 1024 * 1024)
+#define TABLES_AMPLE          (32u * 1024 * 1024) /* from here on memory goes to staging: fast links */
 #define TABLES_STAGING_LEAST  (64u * 1024)
 #define TABLES_SPILL_MOST     4096u
 #define TABLES_HEAD           16u /* before each allocation, its size */
@@ -62,7 +63,7 @@ static int tables_plan(const struct store *s, struct tables_plan *plan)
 	bool identities_only = s->config.allow_absent;
 	int result = CAROUSEL_E_LIMIT;
 	plan->map.num_spill = tables_spill(s);
-	plan->staging_bytes = budget / 12;
+	plan->staging_bytes = budget < TABLES_AMPLE ? budget / 12 : budget / 4;
 	if (plan->staging_bytes > TABLES_STAGING_MOST)
 		plan->staging_bytes = TABLES_STAGING_MOST;
 	if (plan->staging_bytes < TABLES_STAGING_LEAST)
