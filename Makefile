@@ -312,4 +312,4 @@ format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 help:
 	@echo "all deps demo check check-unit check-e2e check-faults check-simd check-interop check-arm check-mutants"
-	@echo "fuzz fuzz-regress asan ubsan tsan valgrind coverage bench lint format install uninstall dist clean"
+	@echo "fuzz fuzz-regress asan ubsan tsan valgrind coverage bench bench-fec bench-overhead bench-e2e lint format install uninstall dist clean"
