@@ -276,11 +276,11 @@ fuzz-regress: $(FUZZ_BIN)
 
 .PHONY: asan ubsan tsan valgrind coverage
 asan:
-	$(MAKE) BUILD=build/asan SANITIZE=address,undefined OPTIMISE='-O1 -g' check-unit
+	TEST_TIMEOUT=900 $(MAKE) BUILD=build/asan SANITIZE=address,undefined OPTIMISE='-O1 -g' check-unit
 ubsan:
-	$(MAKE) BUILD=build/ubsan SANITIZE=undefined OPTIMISE='-O1 -g' check-unit
+	TEST_TIMEOUT=900 $(MAKE) BUILD=build/ubsan SANITIZE=undefined OPTIMISE='-O1 -g' check-unit
 tsan:
-	$(MAKE) BUILD=build/tsan SANITIZE=thread OPTIMISE='-O1 -g' check-unit
+	TEST_TIMEOUT=900 $(MAKE) BUILD=build/tsan SANITIZE=thread OPTIMISE='-O1 -g' check-unit
 valgrind: $(UNIT_BIN)
 	@for t in $(UNIT_BIN); do CAROUSEL_TEST_SHORT=1 valgrind -q --error-exitcode=1 --leak-check=full $$t || exit 1; done
 coverage:
