@@ -131,11 +131,12 @@ static int verb_withdraw(const struct cli *cli, int argc, char **argv)
 	return status == CLI_HELP ? CLI_OK : status;
 }
 
-static int verb_set_map(const struct cli *cli, int argc, char **argv)
+/* set-map and set-root: one file that the catalogue takes or refuses. `install` prints what it took. */
+static int install_document(const struct cli *cli, int argc, char **argv,
+	int (*install)(const char *catalogue, const char *path, struct catalogue_error *))
 {
 	struct common *c = calloc(1, sizeof *c);
 	struct catalogue_error error;
-	uint64_t serial = 0;
 	int status;
 	if (c == NULL)
 		return cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
@@ -144,39 +145,41 @@ static int verb_set_map(const struct cli *cli, int argc, char **argv)
 	if (status == CLI_OK)
 		status = resolve(cli, c, true);
 	if (status == CLI_OK) {
-		if (change_set_map(c->catalogue, argv[1], &serial, &error)) {
+		if (install(c->catalogue, argv[1], &error))
 			status = cli_fail(cli, "%s", error.message);
-		} else {
-			printf("map serial %" PRIu64 " installed\n", serial);
+		else
 			tell_daemon(c);
-		}
 	}
 	free(c);
 	return status == CLI_HELP ? CLI_OK : status;
 }
 
+static int install_map(const char *catalogue, const char *path, struct catalogue_error *error)
+{
+	uint64_t serial = 0;
+	int result = change_set_map(catalogue, path, &serial, error);
+	if (result == 0)
+		printf("map serial %" PRIu64 " installed\n", serial);
+	return result;
+}
+
+static int install_root(const char *catalogue, const char *path, struct catalogue_error *error)
+{
+	uint32_t version = 0;
+	int result = change_set_root(catalogue, path, &version, error);
+	if (result == 0)
+		printf("trust root version %" PRIu32 " installed\n", version);
+	return result;
+}
+
+static int verb_set_map(const struct cli *cli, int argc, char **argv)
+{
+	return install_document(cli, argc, argv, install_map);
+}
+
 static int verb_set_root(const struct cli *cli, int argc, char **argv)
 {
-	struct common *c = calloc(1, sizeof *c);
-	struct catalogue_error error;
-	uint32_t version = 0;
-	int status;
-	if (c == NULL)
-		return cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
-	const struct cli_option options[] = {COMMON_OPTIONS(c)};
-	status = cli_options(cli, options, sizeof options / sizeof options[0], &argc, argv, 1, 1);
-	if (status == CLI_OK)
-		status = resolve(cli, c, true);
-	if (status == CLI_OK) {
-		if (change_set_root(c->catalogue, argv[1], &version, &error)) {
-			status = cli_fail(cli, "%s", error.message);
-		} else {
-			printf("trust root version %" PRIu32 " installed\n", version);
-			tell_daemon(c);
-		}
-	}
-	free(c);
-	return status == CLI_HELP ? CLI_OK : status;
+	return install_document(cli, argc, argv, install_root);
 }
 
 static int verb_list(const struct cli *cli, int argc, char **argv)

@@ -5,7 +5,6 @@
 #   case_image CLASS VERSION MEGABYTES     made once, kept between tests; then released (fleet_release)
 #   case_box NAME CLASS VERSION [config lines]    a box in a namespace of its own; starts when fleet_start_box NAME NAME
 #   check WORD COMMAND...     says what was checked, ends the test when it is not so
-#   case_end                  fails if a check failed; stops all
 
 set -u
 cd "$(dirname "$0")/../.." || exit 1
