@@ -5,6 +5,7 @@
 #include "common/io/file.h"
 #include "policy-map/cli/document.h"
 #include "policy-map/cli/fleet.h"
+#include "policy-map/fleet/fleet_file.h"
 #include "policy-map/fleet/fleet_import.h"
 #include "policy-map/map_value.h"
 #include "policy-map/policy.h"
@@ -96,23 +97,21 @@ static int fleet_verb_import(const struct cli *cli, int argc, char **argv)
 
 static int write_version(void *user, const char *class_name, const char *category, uint32_t version, uint64_t count)
 {
-	return fprintf(user, "boxes %s %s %" PRIu32 " %" PRIu64 "\n", class_name, category, version, count) < 0
-		       ? CAROUSEL_E_IO
-		       : 0;
+	return fleet_file_write(user, &(struct fleet_file_row){FLEET_FILE_BOXES, .class_name = class_name,
+					      .category = category, .version = version, .count = count});
 }
 
 static int write_box(void *user, const struct fleet_box *b)
 {
-	return fprintf(user, "box %s %s %s %" PRIu32 " %" PRIu64 " %" PRIu64 "\n", b->id, b->class_name, b->category,
-		       b->version, b->since_s, b->seen_s) < 0
-		       ? CAROUSEL_E_IO
-		       : 0;
+	return fleet_file_write(user, &(struct fleet_file_row){FLEET_FILE_BOX, b->id, b->class_name, b->category,
+					      b->version, 1, b->since_s, b->seen_s});
 }
 
 static int export_to(struct fleet_db *db, FILE *file, bool summary)
 {
-	int result = fprintf(file, "carousel-fleet 1\n") < 0 ? CAROUSEL_E_IO
-							     : fleet_db_each_version(db, write_version, file);
+	int result = fleet_file_write_head(file);
+	if (result == 0)
+		result = fleet_db_each_version(db, write_version, file);
 	if (result == 0 && !summary)
 		result = fleet_db_each(db, write_box, file);
 	return result == 0 && (ferror(file) || fflush(file) != 0) ? CAROUSEL_E_IO : result;
