@@ -228,6 +228,7 @@ demo-now: all $(TOOLS)
 # ---- tests -----------------------------------------------------------------------------------
 .PHONY: check-now check-unit check-e2e check-faults check-simd check-interop check-arm check-mutants
 check-now: check-unit check-e2e
+	@tests/mutants/run.sh --check
 
 check-unit: $(UNIT_BIN) $(TOOLS) $(addprefix $(BUILD)/bin/,$(PROGRAMS))
 	@BUILD=$(BUILD) tests/lib/run-unit.sh $(UNIT_BIN)

@@ -63,6 +63,11 @@ for file in $(git ls-files -c -o --exclude-standard 'common/*.c' 'fec/*.c' 'poli
 	[ -e "tests/unit/test_$name.c" ] || grep -lq "covers: .*$file" tests/unit/*.c || breach "$file: no tests/unit/test_$name.c, and no unit test says 'covers: $file'"
 done
 
+# A mutant that no longer applies proves nothing.
+tests/mutants/run.sh --check >"${TMPDIR:-/tmp}/lint.$$"
+while read -r hit; do case $hit in FAIL*) breach "${hit#FAIL }" ;; esac; done <"${TMPDIR:-/tmp}/lint.$$"
+rm -f "${TMPDIR:-/tmp}/lint.$$"
+
 git grep -nIE '\b(TODO|FIXME|XXX|HACK)\b' -- '*.c' '*.h' '*.sh' Makefile ':!tests/lib/lint.sh' && breach "unfinished by its own words"
 for entry in $(git ls-tree --name-only HEAD 2>/dev/null); do
 	case $entry in

@@ -2,8 +2,24 @@
 # Every defence has a patch here that takes it away. Applies each in turn to a copy of the tree, builds the test that
 # its first line names ("# test: test_lct") and demands that it turns red: it must build, and it must fail.
 # Usage: run.sh [PATCH...]   default: all
+#        run.sh --check      only: does every patch still apply, and name a test that is there? (part of `make lint` and `make check`)
 set -eu
 cd "$(dirname "$0")/../.."
+if [ "${1:-}" = --check ]; then
+	bad=0
+	for patch in tests/mutants/*.patch; do
+		test=$(sed -n 's/^# test: *//p' "$patch" | head -n 1)
+		if ! git apply --check "$patch" 2>/dev/null; then
+			echo "FAIL $patch: does not apply any more"
+			bad=1
+		elif [ ! -e "tests/unit/$test.c" ]; then
+			echo "FAIL $patch: its first line names no test that is there"
+			bad=1
+		fi
+	done
+	[ $bad -eq 1 ] || echo "mutants: all apply"
+	exit $bad
+fi
 [ $# -gt 0 ] || set -- tests/mutants/*.patch
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
