@@ -61,13 +61,15 @@ static double gbps(unsigned k, std::vector<double> &v)
 	return double(k) * T * 8 / v[v.size() / 2] / 1e9;
 }
 
-int main()
+int main(int argc, char **argv)
 {
 	const unsigned ks[] = {100, 1000, 10000, 50000};
+	const unsigned only = argc > 1 ? unsigned(strtoul(argv[1], nullptr, 10)) : 0;
+
 	if (wirehair_init() != Wirehair_Success)
 		return 1;
 	for (unsigned k : ks)
-		for (unsigned percent = 10; percent <= 20; percent += 10) {
+		for (unsigned percent = 10; percent <= 20 && (only == 0 || k == only); percent += 10) {
 			std::vector<uint8_t> data(k * T), out(k * T), repair((k * percent / 100 + 16) * T);
 			WirehairCodec encoder = nullptr, decoder = nullptr;
 			times t;
