@@ -100,12 +100,12 @@ static int airtime_add_interval(
 	return result;
 }
 
-static void airtime_measure(struct airtime_image *image, const struct scenario *s, const struct scenario_image *source)
+static void airtime_measure(struct airtime_image *image, const struct scenario_image *source)
 {
-	const uint32_t symbol = s->transmitter.symbol_size;
+	const uint32_t symbol = source->layout.oti.symbol_size;
 	image->symbols = ceil((double)source->size_bytes / symbol);
 	image->index_symbols = ceil((double)chunk_index_bytes(source->size_bytes) / PLAN_SYMBOL_SIZE);
-	image->num_blocks = plan_blocks(source->size_bytes, symbol, s->transmitter.block_symbols);
+	image->num_blocks = source->layout.oti.num_blocks;
 }
 
 int airtime_init(struct airtime *a, const struct carousel_allocator *allocator, const struct scenario *s)
@@ -117,7 +117,7 @@ int airtime_init(struct airtime *a, const struct carousel_allocator *allocator, 
 	*a = (struct airtime){.allocator = allocator, .scenario = s};
 	bps = (double)s->transmitter.rate_bps - airtime_control_bps(a);
 	for (size_t i = 0; i < s->num_images; i++)
-		airtime_measure(&a->images[i], s, &s->images[i]);
+		airtime_measure(&a->images[i], &s->images[i]);
 	count = airtime_changes(s, changes);
 	for (size_t c = 0; c + 1 < count && result == 0; c++) {
 		double weights = 0;
@@ -128,7 +128,7 @@ int airtime_init(struct airtime *a, const struct carousel_allocator *allocator, 
 				weights += s->images[i].weight ? s->images[i].weight : 1;
 		for (size_t i = 0; i < s->num_images && result == 0; i++) {
 			const double weight = s->images[i].weight ? s->images[i].weight : 1;
-			const double packet = 8.0 * (s->transmitter.symbol_size + AIRTIME_PACKET_OVERHEAD);
+			const double packet = 8.0 * (s->transmitter.wish.symbol_size + AIRTIME_PACKET_OVERHEAD);
 			const double index = a->images[i].index_symbols / a->images[i].symbols * 8 *
 					     (PLAN_SYMBOL_SIZE + AIRTIME_PACKET_OVERHEAD);
 			if (!airtime_is_on_air(&s->images[i], changes[c]))

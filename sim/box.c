@@ -172,8 +172,8 @@ int box_init(struct box *b, const struct carousel_allocator *allocator, struct r
 	*b = (struct box){.headend = headend, .report = report, .boot_ns = BOX_NEVER, .answer_ns = BOX_NEVER};
 	b->group = scenario_group_of(s, number, &in_group);
 	b->group_number = (uint32_t)(b->group - s->groups);
-	b->version = b->group->version;
-	scenario_box_id(b->id, b->group, in_group);
+	scenario_box_of(b->group, in_group, &b->who);
+	b->version = b->who.version;
 	/* The same first draws as in the fleet model: a box has the same habits in both. */
 	random_init(&b->random, s->seed, number);
 	b->shift_ns = random_below(&b->random, b->group->on_spread_ns);
@@ -187,7 +187,7 @@ int box_init(struct box *b, const struct carousel_allocator *allocator, struct r
 	delay_line_init(&b->line, allocator, BOX_MAX_DELAYED_PACKETS, BOX_MAX_DELAYED_BYTES);
 	result = box_storage_init(&b->storage, allocator, slot_bytes, headend->payload == HEADEND_BYTES);
 	for (size_t i = 0; i < s->num_images && result == 0; i++)
-		if (s->images[i].version == b->version && strcmp(s->images[i].class_name, b->group->class_name) == 0)
+		if (s->images[i].version == b->version && strcmp(s->images[i].class_name, b->who.class_name) == 0)
 			result = box_storage_fill(&b->storage, 0, headend->images[i].manifest.sha256,
 				headend->images[i].bytes, headend->images[i].len);
 	b->boot = (struct carousel_boot){b, boot_state_of, boot_mark_bad, boot_try_slot, boot_confirm};
@@ -199,9 +199,9 @@ int box_init(struct box *b, const struct carousel_allocator *allocator, struct r
 		.event = box_event,
 		.storage = &b->storage.table,
 		.boot = &b->boot,
-		.box_id = b->id,
-		.category = b->group->category,
-		.hardware_class = b->group->class_name,
+		.box_id = b->who.id,
+		.category = b->who.category,
+		.hardware_class = b->who.class_name,
 		.version = b->version_text,
 		.trust_root = headend->root_text,
 		.trust_root_len = headend->root_len,

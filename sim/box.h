@@ -17,7 +17,8 @@ struct box {
 	const struct headend *headend;
 	struct report *report;
 	uint32_t group_number;
-	char id[80], version_text[16];
+	struct scenario_box who;
+	char version_text[16];
 	uint32_t version;
 	struct box_storage storage;
 	struct carousel_boot boot;

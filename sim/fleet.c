@@ -31,7 +31,7 @@ struct fleet_box {
 	bool is_waiting; /* lacks something that it is meant to have */
 	enum policy_reason reason;
 	struct random_stream random;
-	char id[80];
+	struct scenario_box who;
 	struct policy_failure failures[FLEET_MAX_FAILURES];
 	size_t num_failures;
 	uint8_t declined[FLEET_MAX_FAILURES][HASH_SHA256_BYTES];
@@ -52,9 +52,9 @@ static uint64_t fleet_hear(const struct fleet *f, struct fleet_box *box, uint64_
 static int fleet_decide(const struct fleet *f, const struct fleet_box *box, uint64_t now_ns, struct policy_decision *d)
 {
 	const struct policy_map *map = moments_map(&f->moments, now_ns);
-	const struct policy_box policy = {.id = box->id,
-		.class_name = box->group->class_name,
-		.category = box->group->category,
+	const struct policy_box policy = {.id = box->who.id,
+		.class_name = box->who.class_name,
+		.category = box->who.category,
 		.version = box->version,
 		.failures = box->failures,
 		.num_failures = box->num_failures,
@@ -214,7 +214,7 @@ static int fleet_install(struct fleet *f, struct fleet_box *box, const struct po
 	if (box->now_ns >= f->scenario->duration_ns)
 		return 0;
 	/* The slots change their parts: what ran until now is what a recall finds there. */
-	box->held = fleet_image_of(f, box->group->class_name, from);
+	box->held = fleet_image_of(f, box->who.class_name, from);
 	box->version = d->target;
 	return report_move(f->report, box->group_number, from, d->target, box->now_ns);
 }
@@ -266,9 +266,9 @@ static int fleet_play(struct fleet *f, uint64_t number)
 	int result;
 	box.group = scenario_group_of(f->scenario, number, &in_group);
 	box.group_number = (uint32_t)(box.group - f->scenario->groups);
-	box.version = box.group->version;
+	scenario_box_of(box.group, in_group, &box.who);
+	box.version = box.who.version;
 	random_init(&box.random, f->scenario->seed, number);
-	scenario_box_id(box.id, box.group, in_group);
 	box.shift_ns = random_below(&box.random, box.group->on_spread_ns);
 	box.now_ns = box.group->join_ns + random_below(&box.random, box.group->join_spread_ns);
 	result = report_move(f->report, box.group_number, REPORT_NONE, box.version, 0);
@@ -296,8 +296,8 @@ int fleet_run(struct report **out, const struct carousel_allocator *allocator, c
 	if (result == 0)
 		result = moments_init(&f.moments, allocator, s, NULL);
 	for (size_t i = 0; i < s->num_groups; i++)
-		f.losses[i] =
-			channel_completion_loss(&s->groups[i].channel, s->transmitter.symbol_size + PLAN_OVERHEAD);
+		f.losses[i] = channel_completion_loss(
+			&s->groups[i].channel, s->transmitter.wish.symbol_size + (size_t)PLAN_OVERHEAD);
 	for (uint64_t box = o->shard, played = 0; box < s->boxes && result == 0; box += shards, played++) {
 		result = fleet_play(&f, box);
 		if (result == 0 && o->progress && played % FLEET_PROGRESS_BOXES == 0)

@@ -158,10 +158,6 @@ static int headend_make_image(struct headend *h, size_t number, struct scenario_
 	const struct scenario_image *source = &h->scenario->images[number];
 	struct headend_image *image = &h->images[number];
 	struct manifest *m = &image->manifest;
-	const struct object_layout_wish wish = {.kind = OBJECT_STRIPED,
-		.encoding_id = FEC_RAPTORQ,
-		.symbol_size = (uint16_t)h->scenario->transmitter.symbol_size,
-		.block_symbols = h->scenario->transmitter.block_symbols};
 	char *payload;
 	size_t len;
 	int result;
@@ -170,9 +166,8 @@ static int headend_make_image(struct headend *h, size_t number, struct scenario_
 	m->index_chunk_bytes = CHUNK_INDEX_CHUNK_BYTES;
 	m->restart = true;
 	image->len = source->size_bytes;
-	result = object_layout_choose(&m->layout, &wish, image->len);
-	if (result == 0)
-		result = scenario_name_digests(source, digests);
+	m->layout = source->layout;
+	result = scenario_name_digests(source, digests);
 	memcpy(m->sha256, digests->sha256, sizeof m->sha256);
 	if (result == 0)
 		result = h->payload == HEADEND_NAMES ? headend_name_index(h, image) : headend_real_index(h, image);

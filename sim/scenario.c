@@ -17,6 +17,33 @@
 
 /* ---- sections ----------------------------------------------------------------------------------- */
 
+static const struct object_layout_wish scenario_schemes[] = {
+	{.encoding_id = FEC_RAPTORQ, .block_symbols = PLAN_BLOCK_SYMBOLS},
+	{.encoding_id = FEC_REED_SOLOMON_GF256, .block_symbols = 200, .max_encoding_symbols = FEC_RS_MAX_N},
+	{.encoding_id = FEC_SMALL_BLOCK,
+		.instance_id = FEC_INSTANCE_ISA_L_CAUCHY,
+		.block_symbols = 24,
+		.max_encoding_symbols = FEC_SMALL_BLOCK_MAX_N},
+	{.encoding_id = FEC_COMPACT_NO_CODE, .block_symbols = PLAN_BLOCK_SYMBOLS},
+};
+
+static void scenario_read_fec(struct scenario *s, struct config_section *section)
+{
+	static const char *const names[] = {"raptorq", "reed-solomon", "small-block", "none", NULL};
+	static const uint32_t most[] = {FEC_RAPTORQ_MAX_K, FEC_RS_MAX_N, FEC_SMALL_BLOCK_MAX_N, 0x10000};
+	const int scheme = config_enum(section, "fec", 0, names);
+	struct object_layout_wish *wish = &s->transmitter.wish;
+	*wish = scenario_schemes[scheme];
+	wish->kind = OBJECT_STRIPED;
+	wish->symbol_size = (uint16_t)config_u64(section, "symbol-size", PLAN_SYMBOL_SIZE, 64, OBJECT_CHUNK_BYTES);
+	if (OBJECT_CHUNK_BYTES % wish->symbol_size != 0)
+		config_fail(section, "symbol-size", CAROUSEL_E_RANGE, "must divide %u", OBJECT_CHUNK_BYTES);
+	wish->block_symbols = (uint32_t)config_u64(section, "block-symbols", wish->block_symbols, 4, most[scheme]);
+	if (wish->max_encoding_symbols)
+		wish->max_encoding_symbols = (uint32_t)config_u64(
+			section, "encoding-symbols", wish->max_encoding_symbols, wish->block_symbols, most[scheme]);
+}
+
 static void scenario_read_head(struct scenario *s, const uint64_t *seed)
 {
 	struct config_section *section = config_section(s->config, "scenario", NULL);
@@ -34,9 +61,7 @@ static void scenario_read_head(struct scenario *s, const uint64_t *seed)
 	s->transmitter.rate_bps = config_rate_bps(section, "rate", 0, 16000, 1000000000000);
 	s->transmitter.control_share = config_share(section, "control-share", 0.05, 0.001, 0.5);
 	s->transmitter.headends = (uint32_t)config_u64(section, "headends", 1, 1, SCENARIO_MAX_HEADENDS);
-	s->transmitter.symbol_size = (uint32_t)config_u64(section, "symbol-size", PLAN_SYMBOL_SIZE, 64, 8192);
-	s->transmitter.block_symbols =
-		(uint32_t)config_u64(section, "block-symbols", PLAN_BLOCK_SYMBOLS, 4, FEC_RAPTORQ_MAX_K);
+	scenario_read_fec(s, section);
 }
 
 static void scenario_read_image(struct scenario *s, struct config_section *section)
@@ -61,10 +86,13 @@ static void scenario_read_image(struct scenario *s, struct config_section *secti
 		if (s->images[i].version == image->version && strcmp(s->images[i].class_name, image->class_name) == 0)
 			config_fail(section, "version", CAROUSEL_E_EXISTS, "[image %s] is that of the same class",
 				s->images[i].name);
+	if (s->transmitter.wish.symbol_size && image->size_bytes &&
+		object_layout_choose(&image->layout, &s->transmitter.wish, image->size_bytes) != 0)
+		config_fail(section, "size", CAROUSEL_E_RANGE, "too large for blocks of this scheme");
 	s->num_images++;
 }
 
-static void scenario_read_map(struct scenario *s, struct config_section *section, scenario_read_fn read, void *user)
+static void scenario_read_map(struct scenario *s, struct config_section *section, const struct scenario_files *files)
 {
 	struct scenario_map *map = &s->maps[s->num_maps], made;
 	struct policy_map *parsed = NULL;
@@ -74,7 +102,7 @@ static void scenario_read_map(struct scenario *s, struct config_section *section
 		.at_ns = config_duration_ns(section, "at", 0, 0, SCENARIO_YEAR_NS)};
 	if (made.file[0] == '\0')
 		return;
-	result = read(user, made.file, POLICY_MAP_MAX_BYTES, &made.text, &made.len);
+	result = files->read(files->user, made.file, POLICY_MAP_MAX_BYTES, &made.text, &made.len);
 	if (result != 0) {
 		config_fail(section, "file", result, "%s: %s", made.file, carousel_strerror(result));
 		return;
@@ -141,16 +169,16 @@ static struct config_section *scenario_next(
 	return section;
 }
 
-static void scenario_read_all(struct scenario *s, const uint64_t *seed, scenario_read_fn read, void *user)
+static void scenario_read_all(struct scenario *s, const uint64_t *seed, const struct scenario_files *files)
 {
 	struct config_section *section;
 	scenario_read_head(s, seed);
 	for (section = NULL; (section = scenario_next(s, "image", section, s->num_images, SCENARIO_MAX_IMAGES));)
 		scenario_read_image(s, section);
 	for (section = NULL; (section = scenario_next(s, "map", section, s->num_maps, SCENARIO_MAX_MAPS));)
-		scenario_read_map(s, section, read, user);
+		scenario_read_map(s, section, files);
 	for (section = NULL; (section = scenario_next(s, "group", section, s->num_groups, SCENARIO_MAX_GROUPS));)
-		scenario_read_group(s, section, read, user);
+		scenario_read_group(s, section, files);
 	for (section = NULL; (section = scenario_next(s, "event", section, s->num_events, SCENARIO_MAX_EVENTS));)
 		scenario_read_event(s, section);
 	for (section = NULL; (section = scenario_next(s, "expect", section, s->num_expects, SCENARIO_MAX_EXPECTS));)
@@ -163,7 +191,7 @@ static void scenario_read_all(struct scenario *s, const uint64_t *seed, scenario
 }
 
 int scenario_parse(struct scenario **out, const struct carousel_allocator *allocator, const char *text, size_t len,
-	const char *file_name, const uint64_t *seed, scenario_read_fn read, void *user)
+	const char *file_name, const uint64_t *seed, const struct scenario_files *files)
 {
 	struct scenario *s = memory_alloc(allocator, 1, sizeof *s);
 	int result;
@@ -179,7 +207,7 @@ int scenario_parse(struct scenario **out, const struct carousel_allocator *alloc
 	*out = s;
 	if (result != 0)
 		return result;
-	scenario_read_all(s, seed, read, user);
+	scenario_read_all(s, seed, files);
 	return config_end(s->config);
 }
 
@@ -191,6 +219,7 @@ void scenario_free(struct scenario *s)
 		memory_free(s->allocator, s->maps[i].text);
 	for (size_t i = 0; i < s->num_groups; i++) {
 		trace_free(s->groups[i].trace);
+		population_free(s->groups[i].population);
 		timetable_deinit(&s->groups[i].outages, s->allocator);
 		timetable_deinit(&s->groups[i].on, s->allocator);
 	}
@@ -205,7 +234,7 @@ const char *scenario_error(const struct scenario *s)
 
 /* ---- boxes ------------------------------------------------------------------------------------------ */
 
-char *scenario_box_id(char *text, const struct scenario_group *group, uint32_t number)
+static void scenario_box_id(char *text, const struct scenario_group *group, uint32_t number)
 {
 	char digits[12];
 	size_t len = strlen(group->name), at = sizeof digits;
@@ -216,7 +245,25 @@ char *scenario_box_id(char *text, const struct scenario_group *group, uint32_t n
 	text[len++] = '-';
 	memcpy(text + len, digits + at, sizeof digits - at);
 	text[len + sizeof digits - at] = '\0';
-	return text;
+}
+
+void scenario_box_of(const struct scenario_group *group, uint32_t number, struct scenario_box *box)
+{
+	const struct population_kind *kind;
+	const char *id = NULL;
+	box->class_name = group->class_name;
+	box->category = group->category;
+	box->version = group->version;
+	if (group->population) {
+		kind = population_box(group->population, number, &id);
+		box->class_name = kind->class_name;
+		box->category = kind->category;
+		box->version = kind->version;
+	}
+	if (id)
+		snprintf(box->id, sizeof box->id, "%s", id);
+	else
+		scenario_box_id(box->id, group, number);
 }
 
 const struct scenario_group *scenario_group_of(const struct scenario *s, uint64_t box, uint32_t *number)

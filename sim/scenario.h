@@ -7,12 +7,15 @@
 #include "common/fec_oti.h"
 #include "common/hash.h"
 #include "common/memory.h"
+#include "common/object_layout.h"
 #include "sim/channel.h"
+#include "sim/population.h"
 #include "sim/timetable.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define SCENARIO_MAX_IMAGES   64u
 #define SCENARIO_MAX_MAPS     32u
@@ -27,7 +30,7 @@ struct scenario_transmitter {
 	uint64_t rate_bps; /* of each headend */
 	double control_share;
 	uint32_t headends;
-	uint32_t symbol_size, block_symbols;
+	struct object_layout_wish wish; /* FEC scheme and parameters of images */
 };
 
 /* On the air from `at` until `until`. */
@@ -37,6 +40,7 @@ struct scenario_image {
 	uint64_t size_bytes;
 	uint32_t weight; /* 0: the scheduler's own */
 	uint64_t at_ns, until_ns;
+	struct object_layout layout;
 };
 
 struct scenario_map {
@@ -59,6 +63,7 @@ struct scenario_group {
 	uint64_t first_box; /* number of its first box among all */
 	const char *class_name, *category;
 	uint32_t version;
+	struct population *population; /* the boxes of a real fleet, in place of the three above; NULL: none */
 	struct channel_config channel;
 	struct trace *trace;
 	struct timetable outages;                 /* of the link, for all boxes of the group */
@@ -103,20 +108,31 @@ struct scenario {
 	size_t num_images, num_maps, num_groups, num_events, num_expects;
 };
 
-/* Reads a file that a scenario names: text from the allocator, with a NUL behind it. */
-typedef int (*scenario_read_fn)(void *user, const char *name, size_t limit, char **text, size_t *len);
+/* The files that a scenario names. */
+struct scenario_files {
+	void *user;
+	/* Text from the allocator, with a NUL behind it. */
+	int (*read)(void *user, const char *name, size_t limit, char **text, size_t *len);
+	/* One that is too large for that; the scenario closes it. NULL: UNSUPPORTED. */
+	int (*open)(void *user, const char *name, FILE **file);
+};
 
 /* Parses and checks. seed: in place of the scenario's own, NULL: none. *out is set whenever there was memory, so that
- * scenario_error() can tell; free it in any case. Errors: those of config.h, channel.h, timetable.h, trace.h and of
- * `read`; RANGE, NOT_FOUND, REFUSED (it could never complete). */
+ * scenario_error() can tell; free it in any case. Errors: those of config.h, channel.h, timetable.h, trace.h,
+ * population.h and of the files; RANGE, NOT_FOUND, REFUSED (it could never complete). */
 int scenario_parse(struct scenario **out, const struct carousel_allocator *, const char *text, size_t len,
-	const char *file_name, const uint64_t *seed, scenario_read_fn read, void *user);
+	const char *file_name, const uint64_t *seed, const struct scenario_files *);
 void scenario_free(struct scenario *);
 /* "rain.ini:12: ..."; "" when there is no error. */
 const char *scenario_error(const struct scenario *);
 
-/* The box's id: "name-number". Returns text, which holds 80 bytes. */
-char *scenario_box_id(char *text, const struct scenario_group *, uint32_t number);
+/* What a box of a group is. Names are borrowed. */
+struct scenario_box {
+	char id[80]; /* "name-number", or that of the fleet's box */
+	const char *class_name, *category;
+	uint32_t version;
+};
+void scenario_box_of(const struct scenario_group *, uint32_t number, struct scenario_box *);
 /* The group of a box among all, and its number in it. box < scenario->boxes. */
 const struct scenario_group *scenario_group_of(const struct scenario *, uint64_t box, uint32_t *number);
 

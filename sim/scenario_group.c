@@ -3,6 +3,8 @@
 #include "common/carousel_error.h"
 #include "policy-map/policy.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define GROUP_SECOND_NS 1000000000u
@@ -10,8 +12,8 @@
 #define GROUP_YEAR_NS   (366ull * GROUP_DAY_NS)
 #define GROUP_OUTAGES   0x6f7574u /* the random stream that draws outages */
 
-static void group_read_trace(
-	struct scenario *s, struct scenario_group *g, struct config_section *section, scenario_read_fn read, void *user)
+static void group_read_trace(struct scenario *s, struct scenario_group *g, struct config_section *section,
+	const struct scenario_files *files)
 {
 	const char *file = config_string(section, "trace", NULL);
 	char *text = NULL;
@@ -20,7 +22,7 @@ static void group_read_trace(
 	int result;
 	if (file == NULL)
 		return;
-	result = read(user, file, TRACE_MAX_BYTES, &text, &len);
+	result = files->read(files->user, file, TRACE_MAX_BYTES, &text, &len);
 	if (result != 0) {
 		config_fail(section, "trace", result, "%s: %s", file, carousel_strerror(result));
 		return;
@@ -35,8 +37,8 @@ static void group_read_trace(
 	g->channel.trace = g->trace;
 }
 
-static void group_read_channel(
-	struct scenario *s, struct scenario_group *g, struct config_section *section, scenario_read_fn read, void *user)
+static void group_read_channel(struct scenario *s, struct scenario_group *g, struct config_section *section,
+	const struct scenario_files *files)
 {
 	int result;
 	for (const char *const *key = channel_config_keys; *key; key++) {
@@ -45,7 +47,7 @@ static void group_read_channel(
 		if (result != 0)
 			config_fail(section, *key, result, "\"%s\": %s", value, carousel_strerror(result));
 	}
-	group_read_trace(s, g, section, read, user);
+	group_read_trace(s, g, section, files);
 	if (channel_config_check(&g->channel) == 0 && channel_mean_loss(&g->channel) >= 1)
 		config_fail(section, "loss", CAROUSEL_E_REFUSED, "nothing ever arrives: this can never complete");
 }
@@ -80,26 +82,62 @@ static void group_read_timetables(struct scenario *s, struct scenario_group *g, 
 		g->channel.outages = &g->outages;
 }
 
-static void group_read_boxes(struct scenario *s, struct scenario_group *g, struct config_section *section)
+static void group_read_population(struct scenario *s, struct scenario_group *g, struct config_section *section,
+	const struct scenario_files *files)
 {
-	static const char *const offers[] = {"ask", "install", "monthly", "ignore", NULL};
-	char id[96];
-	g->name = config_section_name(section);
+	const char *path = config_string(section, "fleet", NULL);
+	FILE *file = NULL;
+	uint64_t line = 0;
+	int result = files->open ? files->open(files->user, path, &file) : CAROUSEL_E_UNSUPPORTED;
+	if (config_has(section, "boxes") || config_has(section, "version"))
+		config_fail(section, config_has(section, "boxes") ? "boxes" : "version", CAROUSEL_E_CONFLICT,
+			"the fleet's file says which boxes there are");
+	if (result == 0) {
+		result = population_read(&g->population, s->allocator, file, g->class_name, g->category, &line);
+		fclose(file);
+	}
+	if (result == CAROUSEL_E_NOT_FOUND && file)
+		config_fail(section, "fleet", result, "%s: no such box in it", path);
+	else if (result != 0 && line)
+		config_fail(section, "fleet", result, "%s:%" PRIu64 ": %s", path, line, carousel_strerror(result));
+	else if (result != 0)
+		config_fail(section, "fleet", result, "%s: %s", path, carousel_strerror(result));
+	g->boxes = g->population ? (uint32_t)g->population->boxes : 0;
+}
+
+/* Boxes that are alike, or those of a real fleet. */
+static void group_read_who(struct scenario *s, struct scenario_group *g, struct config_section *section,
+	const struct scenario_files *files)
+{
+	const bool has_fleet = config_has(section, "fleet");
+	g->class_name = has_fleet ? config_string(section, "class", NULL) : config_required(section, "class");
+	g->category = config_string(section, "category", has_fleet ? NULL : POLICY_DEFAULT_CATEGORY);
+	if (g->class_name && g->class_name[0] && !policy_is_name(g->class_name))
+		config_fail(section, "class", CAROUSEL_E_SYNTAX, "not the name of a class");
+	if (g->category && !policy_is_name(g->category))
+		config_fail(section, "category", CAROUSEL_E_SYNTAX, "not the name of a category");
+	if (has_fleet) {
+		group_read_population(s, g, section, files);
+		return;
+	}
 	g->boxes = (uint32_t)config_u64(section, "boxes", 1, 1, SCENARIO_MAX_BOXES);
-	g->first_box = s->boxes;
-	s->boxes += g->boxes;
-	if (s->boxes > SCENARIO_MAX_BOXES)
-		config_fail(section, "boxes", CAROUSEL_E_LIMIT, "more than %u boxes in all", SCENARIO_MAX_BOXES);
-	g->class_name = config_required(section, "class");
-	g->category = config_string(section, "category", POLICY_DEFAULT_CATEGORY);
 	if (!config_has(section, "version"))
 		config_fail(section, "version", CAROUSEL_E_NOT_FOUND, "must be set");
 	g->version = (uint32_t)config_u64(section, "version", 0, 0, POLICY_VERSION_SPECIAL);
-	if (g->class_name[0] && !policy_is_name(g->class_name))
-		config_fail(section, "class", CAROUSEL_E_SYNTAX, "not the name of a class");
-	if (!policy_is_name(g->category))
-		config_fail(section, "category", CAROUSEL_E_SYNTAX, "not the name of a category");
-	if (strlen(g->name) > 50 || !policy_is_box_id(scenario_box_id(id, g, 0)))
+}
+
+static void group_read_boxes(struct scenario *s, struct scenario_group *g, struct config_section *section)
+{
+	static const char *const offers[] = {"ask", "install", "monthly", "ignore", NULL};
+	const struct scenario_group named = {.name = g->name};
+	struct scenario_box box;
+	g->first_box = s->boxes;
+	s->boxes += g->boxes;
+	if (s->boxes > SCENARIO_MAX_BOXES)
+		config_fail(section, g->population ? "fleet" : "boxes", CAROUSEL_E_LIMIT, "more than %u boxes in all",
+			SCENARIO_MAX_BOXES);
+	scenario_box_of(&named, 0, &box);
+	if (strlen(g->name) > 50 || !policy_is_box_id(box.id))
 		config_fail(section, "group", CAROUSEL_E_SYNTAX,
 			"boxes are called after their group: at most 50 of [0-9a-z._:-]");
 	g->have = config_share(section, "have", 0, 0, 1);
@@ -116,11 +154,13 @@ static void group_read_boxes(struct scenario *s, struct scenario_group *g, struc
 	g->join_spread_ns = config_duration_ns(section, "join-spread", 0, 0, GROUP_YEAR_NS);
 }
 
-void scenario_read_group(struct scenario *s, struct config_section *section, scenario_read_fn read, void *user)
+void scenario_read_group(struct scenario *s, struct config_section *section, const struct scenario_files *files)
 {
 	struct scenario_group *g = &s->groups[s->num_groups];
+	g->name = config_section_name(section);
+	group_read_who(s, g, section, files);
 	group_read_boxes(s, g, section);
-	group_read_channel(s, g, section, read, user);
+	group_read_channel(s, g, section, files);
 	group_read_timetables(s, g, section);
 	s->num_groups++;
 }

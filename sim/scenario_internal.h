@@ -6,6 +6,6 @@
 #include "sim/scenario.h"
 
 /* Reads one [group NAME] into the next place of s->groups; errors go to the config. */
-void scenario_read_group(struct scenario *, struct config_section *, scenario_read_fn, void *user);
+void scenario_read_group(struct scenario *, struct config_section *, const struct scenario_files *);
 
 #endif

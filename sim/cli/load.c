@@ -4,32 +4,51 @@
 #include "common/config.h"
 #include "common/io/file.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define LOAD_MAX_REPORT_BYTES (64u << 20)
 
+#define LOAD_PATH_BYTES 4096u
+
 /* Files are named relative to the scenario's directory. */
+static int load_path(const char *scenario, const char *name, char path[LOAD_PATH_BYTES])
+{
+	const char *slash = strrchr(scenario, '/');
+	const int dir = slash && name[0] != '/' ? (int)(slash + 1 - scenario) : 0;
+	const int len = snprintf(path, LOAD_PATH_BYTES, "%.*s%s", dir, scenario, name);
+	return len >= 0 && (size_t)len < LOAD_PATH_BYTES ? 0 : CAROUSEL_E_LIMIT;
+}
+
 static int load_beside(void *user, const char *name, size_t limit, char **text, size_t *len)
 {
-	const char *scenario = user, *slash = strrchr(scenario, '/');
-	char path[4096];
-	const int dir = slash && name[0] != '/' ? (int)(slash + 1 - scenario) : 0;
-	if ((size_t)snprintf(path, sizeof path, "%.*s%s", dir, scenario, name) >= sizeof path)
-		return CAROUSEL_E_LIMIT;
-	return file_read(path, limit, NULL, text, len);
+	char path[LOAD_PATH_BYTES];
+	int result = load_path(user, name, path);
+	return result ? result : file_read(path, limit, NULL, text, len);
+}
+
+static int open_beside(void *user, const char *name, FILE **file)
+{
+	char path[LOAD_PATH_BYTES];
+	int result = load_path(user, name, path);
+	if (result != 0)
+		return result;
+	*file = fopen(path, "re");
+	return *file ? 0 : file_error(errno);
 }
 
 int load_scenario(const struct cli *cli, const char *path, const uint64_t *seed, struct scenario **scenario)
 {
+	const struct scenario_files files = {(void *)(uintptr_t)path, load_beside, open_beside};
 	char *text;
 	size_t len;
 	int result = file_read(path, CONFIG_MAX_BYTES, NULL, &text, &len);
 	*scenario = NULL;
 	if (result != 0)
 		return cli_fail(cli, "%s: %s", path, carousel_strerror(result));
-	result = scenario_parse(scenario, NULL, text, len, path, seed, load_beside, (void *)(uintptr_t)path);
+	result = scenario_parse(scenario, NULL, text, len, path, seed, &files);
 	memory_free(NULL, text);
 	if (result == 0)
 		return CLI_OK;
@@ -42,6 +61,10 @@ int load_scenario(const struct cli *cli, const char *path, const uint64_t *seed,
 int load_scale(const struct cli *cli, struct scenario *s, uint64_t scale)
 {
 	uint64_t boxes = 0;
+	for (size_t i = 0; i < s->num_groups; i++)
+		if (scale > 1 && s->groups[i].population)
+			return cli_fail(cli, "[group %s]: a real fleet is as large as it is, --scale must be 1",
+				s->groups[i].name);
 	if (scale > SCENARIO_MAX_BOXES || s->boxes * scale > SCENARIO_MAX_BOXES)
 		return cli_fail(cli, "more than %u boxes", SCENARIO_MAX_BOXES);
 	for (size_t i = 0; i < s->num_groups; i++) {

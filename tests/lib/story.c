@@ -29,7 +29,7 @@ static struct scenario *story_of(const char *name)
 	size_t len;
 	snprintf(file, sizeof file, "%s.ini", name);
 	assert_int_equal(read_beside(NULL, file, 1u << 20, &text, &len), 0);
-	if (scenario_parse(&s, NULL, text, len, file, NULL, read_beside, NULL) != 0)
+	if (scenario_parse(&s, NULL, text, len, file, NULL, &(struct scenario_files){.read = read_beside}) != 0)
 		fail_msg("%s", scenario_error(s));
 	free(text);
 	return s;

@@ -31,8 +31,8 @@ static struct scenario *scenario_of(const struct carousel_allocator *allocator, 
 {
 	struct scenario *s;
 	map_text = map;
-	if (scenario_parse(&s, allocator, text, strlen(text), "a.ini", NULL, read_map, (void *)(uintptr_t)allocator) !=
-		0) {
+	if (scenario_parse(&s, allocator, text, strlen(text), "a.ini", NULL,
+		    &(struct scenario_files){.user = (void *)(uintptr_t)allocator, .read = read_map}) != 0) {
 		if (s && allocator == NULL)
 			fail_msg("%s", scenario_error(s));
 		scenario_free(s);

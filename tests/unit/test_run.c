@@ -27,7 +27,8 @@ static int read_map(void *user, const char *name, size_t limit, char **text, siz
 static struct scenario *scenario_of(const char *text)
 {
 	struct scenario *s;
-	if (scenario_parse(&s, NULL, text, strlen(text), "a.ini", NULL, read_map, NULL) != 0)
+	if (scenario_parse(&s, NULL, text, strlen(text), "a.ini", NULL, &(struct scenario_files){.read = read_map}) !=
+		0)
 		fail_msg("%s", scenario_error(s));
 	return s;
 }

@@ -16,6 +16,7 @@ static const char map[] =
 static const char trace[] = "carousel-trace 1\n90 10\n";
 
 #define HEAD  "[scenario]\nduration = 1h\n[transmitter]\nrate = 1M\n[map 1]\nfile = a.map\n"
+#define FEC   "[scenario]\nduration = 1h\n[transmitter]\nrate = 1M\n"
 #define GROUP "[group g]\nclass = box\nversion = 90\n"
 
 static int read_file(void *user, const char *name, size_t limit, char **text, size_t *len)
@@ -31,9 +32,21 @@ static int read_file(void *user, const char *name, size_t limit, char **text, si
 	return *text ? 0 : CAROUSEL_E_MEMORY;
 }
 
+static int open_file(void *user, const char *name, FILE **file)
+{
+	static const char fleet[] = "carousel-fleet 1\nbox 00a1 box beta 91 0 0\nbox 00a2 other production 7 0 0\n";
+	(void)user;
+	if (strcmp(name, "fleet") != 0 && strcmp(name, "bad") != 0)
+		return CAROUSEL_E_NOT_FOUND;
+	*file = name[0] == 'b' ? fmemopen((void *)(uintptr_t) "carousel-fleet 1\nbox x\n", 23, "r")
+			       : fmemopen((void *)(uintptr_t)fleet, sizeof fleet - 1, "r");
+	return *file ? 0 : CAROUSEL_E_MEMORY;
+}
+
 static int parse(struct scenario **s, const char *text)
 {
-	return scenario_parse(s, NULL, text, strlen(text), "a.ini", NULL, read_file, NULL);
+	return scenario_parse(s, NULL, text, strlen(text), "a.ini", NULL,
+		&(struct scenario_files){.read = read_file, .open = open_file});
 }
 
 static const char full[] =
@@ -52,7 +65,7 @@ static const char full[] =
 static void test_reads_everything(void **state)
 {
 	struct scenario *s;
-	char id[80];
+	struct scenario_box box;
 	uint32_t number;
 	(void)state;
 	assert_int_equal(parse(&s, full), 0);
@@ -73,7 +86,8 @@ static void test_reads_everything(void **state)
 	assert_int_equal(number, 4);
 	assert_ptr_equal(scenario_group_of(s, 11, &number), &s->groups[1]);
 	assert_int_equal(number, 6);
-	assert_string_equal(scenario_box_id(id, &s->groups[1], 4000000000u), "b-4000000000");
+	scenario_box_of(&s->groups[1], 4000000000u, &box);
+	assert_string_equal(box.id, "b-4000000000");
 	assert_string_equal(scenario_error(s), "");
 	scenario_free(s);
 }
@@ -121,6 +135,24 @@ static void test_says_file_line_and_what(void **state)
 			"a.ini:11: do: \"dance\" is none of restart-transmitter"},
 		{"[scenario]\nduration = 1h\n[transmitter]\nrate = -5\n[map 1]\nfile = a.map\n" GROUP,
 			CAROUSEL_E_SYNTAX, NULL},
+		{HEAD "[group g]\nfleet = gone\n", CAROUSEL_E_NOT_FOUND,
+			"a.ini:8: fleet: gone: there is no such thing here"},
+		{HEAD "[group g]\nfleet = bad\n", CAROUSEL_E_SYNTAX,
+			"a.ini:8: fleet: bad:2: text does not follow its grammar"},
+		{HEAD "[group g]\nfleet = fleet\nclass = none\n", CAROUSEL_E_NOT_FOUND,
+			"a.ini:8: fleet: fleet: no such box in it"},
+		{HEAD "[group g]\nfleet = fleet\nboxes = 3\n", CAROUSEL_E_CONFLICT,
+			"a.ini:9: boxes: the fleet's file says which boxes there are"},
+		{HEAD GROUP "[image a]\nclass = box\nversion = 1\nsize = 64G\n", CAROUSEL_E_RANGE,
+			"a.ini:13: size: too large for blocks of this scheme"},
+		{FEC "fec = turbo\n", CAROUSEL_E_UNKNOWN_WORD,
+			"a.ini:5: fec: \"turbo\" is none of raptorq, reed-solomon, small-block, none"},
+		{FEC "symbol-size = 1000\n", CAROUSEL_E_RANGE, "a.ini:5: symbol-size: must divide 4096"},
+		{FEC "fec = reed-solomon\nblock-symbols = 256\n", CAROUSEL_E_RANGE,
+			"a.ini:6: block-symbols: 256 is not within 4 to 255"},
+		{FEC "fec = small-block\nencoding-symbols = 20\n", CAROUSEL_E_RANGE,
+			"a.ini:6: encoding-symbols: 20 is not within 24 to 32"},
+		{FEC "encoding-symbols = 255\n", CAROUSEL_E_NOT_FOUND, NULL},
 		{HEAD, CAROUSEL_E_NOT_FOUND, "a.ini:1: group: a scenario needs a [group]"},
 	};
 	(void)state;
@@ -135,13 +167,63 @@ static void test_says_file_line_and_what(void **state)
 	}
 }
 
+/* The boxes of a real fleet, all and those of a class. */
+static void test_fleet_of_a_file(void **state)
+{
+	struct scenario_box box;
+	struct scenario *s;
+	(void)state;
+	assert_int_equal(parse(&s, HEAD "[group a]\nfleet = fleet\n[group b]\nfleet = fleet\nclass = other\n"), 0);
+	assert_int_equal(s->boxes, 3);
+	scenario_box_of(&s->groups[0], 0, &box);
+	assert_string_equal(box.id, "00a1");
+	assert_string_equal(box.category, "beta");
+	assert_int_equal(box.version, 91);
+	scenario_box_of(&s->groups[1], 0, &box);
+	assert_string_equal(box.id, "00a2");
+	assert_string_equal(box.class_name, "other");
+	scenario_free(s);
+}
+
+static void test_fec_schemes(void **state)
+{
+	static const struct {
+		const char *keys;
+		uint8_t id;
+		uint32_t k, n, blocks;
+	} schemes[] = {
+		{"", FEC_RAPTORQ, 1024, 0, 1},
+		{"fec = reed-solomon\n", FEC_REED_SOLOMON_GF256, 172, 255, 6},
+		{"fec = reed-solomon\nblock-symbols = 100\nencoding-symbols = 120\n", FEC_REED_SOLOMON_GF256, 96, 120,
+			11},
+		{"fec = small-block\n", FEC_SMALL_BLOCK, 24, 32, 43},
+		{"fec = none\n", FEC_COMPACT_NO_CODE, 1024, 0, 1},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+		struct scenario *s;
+		char text[600];
+		snprintf(text, sizeof text,
+			FEC "%s[map 1]\nfile = a.map\n" GROUP "[image a]\nclass = box\nversion = 1\nsize = 1M\n",
+			schemes[i].keys);
+		assert_int_equal(parse(&s, text), 0);
+		assert_int_equal(s->images[0].layout.oti.encoding_id, schemes[i].id);
+		assert_int_equal(s->images[0].layout.oti.max_block_symbols, schemes[i].k);
+		assert_int_equal(s->images[0].layout.oti.max_encoding_symbols, schemes[i].n);
+		assert_int_equal(s->images[0].layout.oti.num_blocks, schemes[i].blocks);
+		scenario_free(s);
+	}
+}
+
 static void test_seed_in_place_of_the_scenarios(void **state)
 {
 	const uint64_t seed = 99;
 	struct scenario *a, *b;
 	(void)state;
 	assert_int_equal(parse(&a, full), 0);
-	assert_int_equal(scenario_parse(&b, NULL, full, sizeof full - 1, "a.ini", &seed, read_file, NULL), 0);
+	assert_int_equal(scenario_parse(&b, NULL, full, sizeof full - 1, "a.ini", &seed,
+				 &(struct scenario_files){.read = read_file}),
+		0);
 	assert_true(a->seed == 7 && b->seed == 99);
 	assert_true(a->groups[1].outages.windows[0].start_ns != b->groups[1].outages.windows[0].start_ns);
 	scenario_free(a);
@@ -183,7 +265,7 @@ static void test_truncated(void **state)
 		char *copy = malloc(n ? n : 1);
 		struct scenario *s;
 		memcpy(copy, full, n);
-		if (scenario_parse(&s, NULL, copy, n, "a.ini", NULL, read_file, NULL) != 0)
+		if (scenario_parse(&s, NULL, copy, n, "a.ini", NULL, &(struct scenario_files){.read = read_file}) != 0)
 			assert_string_not_equal(scenario_error(s), "");
 		scenario_free(s);
 		free(copy);
@@ -193,8 +275,8 @@ static void test_truncated(void **state)
 static int attempt(const struct carousel_allocator *allocator, void *user)
 {
 	struct scenario *s;
-	int result = scenario_parse(
-		&s, allocator, full, sizeof full - 1, "a.ini", NULL, read_file, (void *)(uintptr_t)allocator);
+	int result = scenario_parse(&s, allocator, full, sizeof full - 1, "a.ini", NULL,
+		&(struct scenario_files){.user = (void *)(uintptr_t)allocator, .read = read_file});
 	(void)user;
 	scenario_free(s);
 	return result;
@@ -211,6 +293,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reads_everything),
 		cmocka_unit_test(test_says_file_line_and_what),
+		cmocka_unit_test(test_fleet_of_a_file),
+		cmocka_unit_test(test_fec_schemes),
 		cmocka_unit_test(test_seed_in_place_of_the_scenarios),
 		cmocka_unit_test(test_map_text),
 		cmocka_unit_test(test_truncated),
