@@ -440,17 +440,18 @@ int config_enum(struct config_section *s, const char *key, int fallback, const c
 
 void config_fail(struct config_section *s, const char *key, int code, const char *format, ...)
 {
-	const struct config_key *k = config_find(s, key);
+	const struct config_key *k = key ? config_find(s, key) : NULL;
+	const char *name = key ? key : "", *colon = key ? ": " : "";
 	char text[256];
 	va_list args;
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	if (k || s->line || s->kind[0] == '\0')
-		config_error_at(s->config, k ? k->line : s->line, code, "%s: %s", key, text);
+		config_error_at(s->config, k ? k->line : s->line, code, "%s%s%s", name, colon, text);
 	else
-		config_error_at(
-			s->config, 0, code, "[%s%s%s]: %s: %s", s->kind, s->name[0] ? " " : "", s->name, key, text);
+		config_error_at(s->config, 0, code, "[%s%s%s]: %s%s%s", s->kind, s->name[0] ? " " : "", s->name, name,
+			colon, text);
 }
 
 int config_end(struct config *c)

@@ -61,7 +61,7 @@ int config_enum(struct config_section *, const char *key, int fallback, const ch
 const char *config_required(struct config_section *, const char *key);
 
 /* For checks that the caller makes himself (an address, a path): sets the error, if it is the first, at the line of the
- * key (or of its section when the key is absent). */
+ * key (or of its section when the key is absent). key NULL: it is about the section as a whole. */
 void config_fail(struct config_section *, const char *key, int code, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 

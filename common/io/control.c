@@ -1,6 +1,7 @@
 #include "common/io/control.h"
 
 #include "common/carousel_error.h"
+#include "common/io/clock.h"
 #include "common/io/file.h"
 #include "common/io/unix_socket.h"
 #include "common/memory.h"
@@ -16,6 +17,7 @@
 #define CONTROL_MAX_PEERS 16u
 #define CONTROL_MAX_QUEUE (1u << 20)
 #define CONTROL_MAX_HELD  16u
+#define CONTROL_IDLE_NS   300000000000u
 
 struct control_held {
 	uint64_t token;
@@ -34,7 +36,8 @@ struct control_peer {
 	json_t *events; /* NULL: all */
 	struct control_held held[CONTROL_MAX_HELD];
 	unsigned held_count;
-	char *out; /* what the socket did not take yet */
+	uint64_t quiet_since_ns; /* the last whole line, or the beginning of half a one */
+	char *out;               /* what the socket did not take yet */
 	size_t out_len, out_cap;
 	size_t in_len;
 	char in[CONTROL_LINE_BYTES];
@@ -44,6 +47,7 @@ struct control {
 	struct control_config config;
 	struct loop *loop;
 	struct loop_watch *watch;
+	struct loop_timer *timer; /* of connections that have been quiet for too long */
 	struct control_peer *peers;
 	unsigned peer_count, depth;
 	uint64_t last_token;
@@ -264,6 +268,8 @@ static void control_read(struct control_peer *p)
 		control_peer_drop(p, NULL);
 		return;
 	}
+	if (p->in_len == 0 || memchr(p->in + p->in_len, '\n', (size_t)got))
+		p->quiet_since_ns = clock_monotonic_ns();
 	p->in_len += (size_t)got;
 	while (!p->is_dead && (end = memchr(line, '\n', p->in_len)) != NULL) {
 		const size_t len = (size_t)(end - line);
@@ -332,6 +338,34 @@ static void control_on_peer(void *user, unsigned events)
 	control_sweep(c);
 }
 
+/* When a connection has been quiet for too long. Half a line ends in time, whoever sent it; one that waits for events
+ * or an answer, or to which the daemon has tied something, may be as quiet as it likes. */
+static uint64_t control_peer_deadline(const struct control_peer *p)
+{
+	if (p->is_dead || (p->in_len == 0 && (p->is_subscribed || p->held_count || p->data)))
+		return LOOP_NEVER;
+	return p->quiet_since_ns + p->control->config.idle_ns;
+}
+
+static uint64_t control_deadline(void *user)
+{
+	const struct control *c = user;
+	uint64_t deadline = LOOP_NEVER;
+	for (const struct control_peer *p = c->peers; p; p = p->next)
+		if (control_peer_deadline(p) < deadline)
+			deadline = control_peer_deadline(p);
+	return deadline;
+}
+
+static void control_on_deadline(void *user, uint64_t now_ns)
+{
+	struct control *c = user;
+	for (struct control_peer *p = c->peers; p; p = p->next)
+		if (control_peer_deadline(p) <= now_ns)
+			control_peer_drop(p, p->in_len ? "it did not finish its line" : "it had nothing to say");
+	control_sweep(c);
+}
+
 static void control_peer_new(struct control *c, int fd)
 {
 	struct control_peer *p = memory_alloc(NULL, 1, sizeof *p);
@@ -344,6 +378,7 @@ static void control_peer_new(struct control *c, int fd)
 	}
 	p->control = c;
 	p->fd = fd;
+	p->quiet_since_ns = clock_monotonic_ns();
 	p->next = c->peers;
 	c->peers = p;
 	c->peer_count++;
@@ -390,6 +425,8 @@ int control_new(struct control **out, struct loop *loop, const struct control_co
 		c->config.max_peers = CONTROL_MAX_PEERS;
 	if (c->config.max_queue_bytes == 0)
 		c->config.max_queue_bytes = CONTROL_MAX_QUEUE;
+	if (c->config.idle_ns == 0)
+		c->config.idle_ns = CONTROL_IDLE_NS;
 	c->path = memory_copy_string(NULL, config->path, strlen(config->path));
 	c->config.path = c->path;
 	result = c->path ? unix_socket_listen(c->path, &c->fd) : CAROUSEL_E_MEMORY;
@@ -401,6 +438,8 @@ int control_new(struct control **out, struct loop *loop, const struct control_co
 		c->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 		result = loop_watch_new(loop, c->fd, LOOP_READ, control_on_accept, c, &c->watch);
 	}
+	if (result == 0)
+		result = loop_timer_new(loop, control_deadline, control_on_deadline, c, &c->timer);
 	if (result != 0) {
 		control_free(c);
 		return result;
@@ -417,6 +456,7 @@ void control_free(struct control *c)
 	for (struct control_peer *p = c->peers; p; p = p->next)
 		p->is_dead = true;
 	control_sweep(c);
+	loop_timer_free(c->timer);
 	loop_watch_free(c->watch);
 	if (c->fd >= 0) {
 		if (stat(c->path, &status) == 0 && status.st_dev == c->device && status.st_ino == c->inode)

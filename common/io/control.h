@@ -37,9 +37,12 @@ struct control_request {
 };
 
 struct control_config {
-	const char *path;               /* of the socket; copied */
-	unsigned max_peers;             /* 0: 16; one more is answered "busy" and closed */
-	size_t max_queue_bytes;         /* unsent output per connection; 0: 1 MiB; who reads slower is dropped */
+	const char *path;       /* of the socket; copied */
+	unsigned max_peers;     /* 0: 16; one more is answered "busy" and closed */
+	size_t max_queue_bytes; /* unsent output per connection; 0: 1 MiB; who reads slower is dropped */
+	/* 0: 5 minutes. A connection is closed that has sent half a line, or nothing, for so long; unless it has
+	 * subscribed, waits for an answer, or has the daemon's mark. */
+	uint64_t idle_ns;
 	const struct carousel_log *log; /* borrowed; may be NULL */
 	/* 0, CONTROL_LATER, or an error code. UNKNOWN_WORD is the answer to an op that it does not know. */
 	int (*request)(void *user, struct control_request *);

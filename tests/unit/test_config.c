@@ -130,6 +130,21 @@ static void test_first_error_stays(void **state)
 	config_free(c);
 }
 
+/* What is wrong with a section as a whole, whether the file has it or not. */
+static void test_fails_without_a_key(void **state)
+{
+	struct config *c = parse("x=1\n[a]\ny=2\n", 0);
+	(void)state;
+	config_fail(config_section(c, "a", NULL), NULL, CAROUSEL_E_CONFLICT, "%d of %d", 1, 2);
+	assert_int_equal(config_end(c), CAROUSEL_E_CONFLICT);
+	assert_string_equal(config_error(c), "tx.ini:2: 1 of 2");
+	config_free(c);
+	c = parse("[a]\ny=2\n", 0);
+	config_fail(config_section(c, "session", "main"), NULL, CAROUSEL_E_NOT_FOUND, "is needed");
+	assert_string_equal(config_error(c), "tx.ini: [session main]: is needed");
+	config_free(c);
+}
+
 static void test_limits(void **state)
 {
 	char line[400];
@@ -209,6 +224,7 @@ int main(void)
 		cmocka_unit_test(test_absent_section_gives_fallbacks),
 		cmocka_unit_test(test_errors_name_the_place),
 		cmocka_unit_test(test_first_error_stays),
+		cmocka_unit_test(test_fails_without_a_key),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_every_allocation_may_fail),

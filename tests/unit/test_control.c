@@ -6,6 +6,7 @@
 #include "common/io/control_client.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@ struct daemon {
 	unsigned closed;
 	void *locked_by;
 	unsigned unlocked;
+	uint64_t idle_ns;
 };
 
 static char directory[] = "/tmp/carousel-test-control-XXXXXX";
@@ -118,20 +120,32 @@ static void *daemon_main(void *user)
 	return NULL;
 }
 
-static int setup(void **state)
+static int open_daemon(void **state, uint64_t idle_ns)
 {
 	struct daemon *d = calloc(1, sizeof *d);
 	const struct control_config config = {.path = path,
 		.max_peers = 4,
 		.max_queue_bytes = 200000,
+		.idle_ns = idle_ns,
 		.request = on_request,
 		.closed = on_closed,
 		.user = d};
 	*state = d;
+	d->idle_ns = idle_ns;
 	if (pipe(d->stop) != 0 || loop_new(&d->loop) != 0 || control_new(&d->control, d->loop, &config) != 0 ||
 		loop_watch_new(d->loop, d->stop[0], LOOP_READ, on_stop, d, &d->stop_watch) != 0)
 		return -1;
 	return pthread_create(&d->thread, NULL, daemon_main, d);
+}
+
+static int setup(void **state)
+{
+	return open_daemon(state, 0);
+}
+
+static int setup_impatient(void **state)
+{
+	return open_daemon(state, 100000000);
 }
 
 static struct control_client *client(void)
@@ -352,6 +366,57 @@ static void test_too_many_connections(void **state)
 		control_client_close(c[i]);
 }
 
+/* Whether the daemon has closed it, within `wait_ms`. */
+static bool is_closed(struct control_client *c, int wait_ms)
+{
+	struct pollfd p = {.fd = control_client_fd(c), .events = POLLIN};
+	char byte;
+	return poll(&p, 1, wait_ms) == 1 && recv(control_client_fd(c), &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+/* Quiet connections would keep everybody else out: half a line and nothing at all end in time, what waits does not. */
+static void test_quiet_connections_end(void **state)
+{
+	struct control_client *half = client(), *silent = client(), *waiting, *locked;
+	const uint64_t since_ns = clock_monotonic_ns();
+	const struct daemon *d = *state;
+	char message[CONTROL_MESSAGE_BYTES];
+	assert_int_equal(control_client_subscribe(half, NULL, 1000), 0);
+	assert_int_equal(send(control_client_fd(half), "{\"op\":", 6, 0), 6);
+	assert_true(is_closed(half, 5000));
+	assert_true(is_closed(silent, 5000));
+	assert_true(clock_monotonic_ns() - since_ns >= d->idle_ns);
+	control_client_close(half);
+	control_client_close(silent);
+	waiting = client();
+	locked = client();
+	half = client();
+	assert_int_equal(control_client_request(waiting, "hold", NULL, 1, NULL, message), CAROUSEL_E_BUSY);
+	assert_int_equal(control_client_request(locked, "lock", NULL, 1000, NULL, NULL), 0);
+	assert_int_equal(control_client_subscribe(half, NULL, 1000), 0);
+	usleep((useconds_t)(3 * d->idle_ns / 1000));
+	assert_false(is_closed(waiting, 0));
+	assert_int_equal(control_client_request(locked, "echo", NULL, 1000, NULL, NULL), 0);
+	assert_int_equal(control_client_request(half, "echo", NULL, 1000, NULL, NULL), 0);
+	control_client_close(waiting);
+	control_client_close(locked);
+	control_client_close(half);
+}
+
+/* A byte now and then does not make half a line younger. */
+static void test_half_a_line_in_drops_ends(void **state)
+{
+	struct control_client *c = client();
+	const struct daemon *d = *state;
+	unsigned sent = 0;
+	while (sent < 100 && send(control_client_fd(c), " ", 1, MSG_NOSIGNAL) == 1) {
+		usleep((useconds_t)(d->idle_ns / 4000));
+		sent++;
+	}
+	assert_in_range(sent, 3, 40);
+	control_client_close(c);
+}
+
 static void test_who_does_not_read_is_dropped(void **state)
 {
 	static const char fill[] = "{\"op\":\"fill\"}\n";
@@ -468,6 +533,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_lock_lives_as_long_as_its_connection, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_many_connections, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_who_does_not_read_is_dropped, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_quiet_connections_end, setup_impatient, teardown),
+		cmocka_unit_test_setup_teardown(test_half_a_line_in_drops_ends, setup_impatient, teardown),
 		cmocka_unit_test_setup_teardown(test_pipelined_requests, setup, teardown),
 		cmocka_unit_test(test_socket_files),
 	};
