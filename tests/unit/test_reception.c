@@ -5,6 +5,8 @@
 #include "tests/lib/ram_storage.h"
 #include "tests/lib/test.h"
 
+/* covers: carousel-rx/reception_documents.c carousel-rx/reception_sessions.c carousel-rx/reception_symbols.c */
+
 #define CLASS "box"
 
 struct lab {
