@@ -5,6 +5,7 @@
 #include "common/io/file.h"
 #include "fec/fec.h"
 #include "policy-map/chunk_index.h"
+#include "policy-map/fleet/audit_file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -97,6 +98,45 @@ static uint64_t next_stamp(const char *dir)
 static void finish(const char *dir, int lock, struct catalogue *catalogue, bool is_changed)
 {
 	end(dir, lock, catalogue, is_changed, is_changed ? next_stamp(dir) : 0);
+}
+
+/* ---- audit log ------------------------------------------------------------------------------------------------- */
+
+/* An entry before the change is made (AUDIT_*), or AUDIT_NOT_DONE when it then could not be made. */
+static int note(const char *dir, const struct change_by *by, const char *action,
+	const uint8_t sha256[HASH_SHA256_BYTES], const char *subject, struct catalogue_error *error)
+{
+	struct audit_entry e = {.time_s = by->now_s};
+	char path[PATH_MAX];
+	int result = tx_catalogue_path(path, dir, AUDIT_FILE_NAME);
+	const char *log = by->audit && by->audit[0] ? by->audit : path;
+	if (by->who)
+		snprintf(e.who, sizeof e.who, "%s", by->who);
+	else
+		audit_file_who(e.who);
+	snprintf(e.action, sizeof e.action, "%s", action);
+	snprintf(e.subject, sizeof e.subject, "%s", subject);
+	memcpy(e.sha256, sha256, sizeof e.sha256);
+	if (result == 0)
+		result = audit_file_append(log, &e);
+	if (result)
+		tx_catalogue_fail(error, result, "%s: audit log: %s", log, carousel_strerror(result));
+	return result;
+}
+
+/* The change did not come about; its own error stays the one that is told. */
+static void note_failure(const char *dir, const struct change_by *by, const char *action,
+	const uint8_t sha256[HASH_SHA256_BYTES], const char *subject)
+{
+	char text[sizeof((struct audit_entry *)0)->subject];
+	struct catalogue_error ignored;
+	snprintf(text, sizeof text, "%s %s", action, subject);
+	note(dir, by, AUDIT_NOT_DONE, sha256, text, &ignored);
+}
+
+static void image_subject(char out[MANIFEST_MAX_CLASS_BYTES + 16], const char *class_name, uint32_t version)
+{
+	snprintf(out, MANIFEST_MAX_CLASS_BYTES + 16, "%s %" PRIu32, class_name, version);
 }
 
 /* ---- publish --------------------------------------------------------------------------------------------------- */
@@ -290,8 +330,24 @@ static int install(const char *dir, const char *staging, const struct manifest *
 	return result ? fail_path(error, result, path) : 0;
 }
 
-static int stage(const char *dir, const char *image_path, const char *envelope, size_t envelope_len, uint32_t weight,
-	uint64_t now_s, const struct manifest *manifest, struct catalogue_error *error)
+/* The staged directory goes to its place, with an entry in the log before. */
+static int install_noted(const char *dir, const struct change_by *by, const char *staging,
+	const struct manifest *manifest, struct catalogue_error *error)
+{
+	char subject[MANIFEST_MAX_CLASS_BYTES + 16];
+	int result;
+	image_subject(subject, manifest->class_name, manifest->version);
+	result = note(dir, by, AUDIT_PUBLISH, manifest->sha256, subject, error);
+	if (result)
+		return result;
+	result = install(dir, staging, manifest, error);
+	if (result)
+		note_failure(dir, by, AUDIT_PUBLISH, manifest->sha256, subject);
+	return result;
+}
+
+static int stage(const char *dir, const struct change_by *by, const char *image_path, const char *envelope,
+	size_t envelope_len, uint32_t weight, const struct manifest *manifest, struct catalogue_error *error)
 {
 	char tmp[PATH_MAX], staging[PATH_MAX], inside[PATH_MAX], state[128];
 	int result = tx_catalogue_path(tmp, dir, "tmp");
@@ -303,7 +359,7 @@ static int stage(const char *dir, const char *image_path, const char *envelope, 
 		result = file_mkdir(staging, DIR_MODE);
 	if (result)
 		return fail_path(error, result, dir);
-	snprintf(state, sizeof state, "[image]\npublished = %" PRIu64 "\nweight = %" PRIu32 "\n", now_s, weight);
+	snprintf(state, sizeof state, "[image]\npublished = %" PRIu64 "\nweight = %" PRIu32 "\n", by->now_s, weight);
 	result = copy_image(staging, image_path, manifest, error);
 	if (result == 0) {
 		result = write_file(staging, "manifest.dsse", envelope, envelope_len);
@@ -315,7 +371,7 @@ static int stage(const char *dir, const char *image_path, const char *envelope, 
 			fail_path(error, result, staging);
 	}
 	if (result == 0)
-		result = install(dir, staging, manifest, error);
+		result = install_noted(dir, by, staging, manifest, error);
 	if (result)
 		remove_tree(staging);
 	return result;
@@ -343,8 +399,8 @@ static int read_manifest(const struct catalogue *catalogue, const char *path, ch
 	return result ? fail_path(error, result, path) : 0;
 }
 
-int change_publish(const char *dir, const char *image_path, const char *manifest_path, uint32_t weight, uint64_t now_s,
-	struct change_report *report, struct catalogue_error *error)
+int change_publish(const char *dir, const struct change_by *by, const char *image_path, const char *manifest_path,
+	uint32_t weight, struct change_report *report, struct catalogue_error *error)
 {
 	struct catalogue *catalogue;
 	struct manifest *manifest = calloc(1, sizeof *manifest);
@@ -363,9 +419,8 @@ int change_publish(const char *dir, const char *image_path, const char *manifest
 		report->version = manifest->version;
 		memcpy(report->sha256, manifest->sha256, sizeof report->sha256);
 		report->bytes = manifest->layout.image_bytes;
-		result = report->is_same
-				 ? check_same(image_path, manifest, error)
-				 : stage(dir, image_path, text, len, weight ? weight : 1, now_s, manifest, error);
+		result = report->is_same ? check_same(image_path, manifest, error)
+					 : stage(dir, by, image_path, text, len, weight ? weight : 1, manifest, error);
 	}
 	finish(dir, lock, catalogue, result == 0 && !report->is_same);
 	free(text);
@@ -373,41 +428,49 @@ int change_publish(const char *dir, const char *image_path, const char *manifest
 	return result;
 }
 
-int change_withdraw(const char *dir, const char *class_name, uint32_t version, struct catalogue_error *error)
+/* Out of objects/ by one rename, with an entry in the log before. */
+static int remove_noted(const char *dir, const struct change_by *by, const struct catalogue_object *object,
+	struct catalogue_error *error)
 {
-	struct catalogue *catalogue;
-	const struct catalogue_object *object;
-	char path[PATH_MAX], gone[PATH_MAX], tmp[PATH_MAX];
-	int lock, result = begin(dir, &lock, &catalogue, error);
-	if (result)
-		goto out;
-	object = tx_catalogue_find(catalogue, class_name, version);
-	if (object == NULL) {
-		result = tx_catalogue_fail(
-			error, CAROUSEL_E_NOT_FOUND, "%s %" PRIu32 " is not catalogued", class_name, version);
-		goto out;
-	}
-	if (tx_catalogue_is_mapped(catalogue, object->manifest.sha256)) {
-		result = tx_catalogue_fail(error, CAROUSEL_E_REFUSED, "the map (serial %" PRIu64 ") names %s %" PRIu32,
-			catalogue->map->serial, class_name, version);
-		goto out;
-	}
-	result = tx_catalogue_object_path(path, dir, object->manifest.sha256, NULL);
+	char path[PATH_MAX], gone[PATH_MAX], tmp[PATH_MAX], subject[MANIFEST_MAX_CLASS_BYTES + 16];
+	int result = tx_catalogue_object_path(path, dir, object->manifest.sha256, NULL);
+	image_subject(subject, object->manifest.class_name, object->manifest.version);
 	if (result == 0)
 		result = tx_catalogue_path(tmp, dir, "tmp");
 	if (result == 0)
 		result = tx_catalogue_path(gone, tmp, "withdrawn");
 	if (result == 0)
 		result = file_mkdir(tmp, DIR_MODE);
-	if (result == 0 && rename(path, gone))
-		result = file_error(errno);
-	if (result == 0)
-		result = file_sync_parent(path);
 	if (result)
-		fail_path(error, result, dir);
-	else
-		remove_tree(gone);
-out:
+		return fail_path(error, result, dir);
+	result = note(dir, by, AUDIT_WITHDRAW, object->manifest.sha256, subject, error);
+	if (result)
+		return result;
+	if (rename(path, gone)) {
+		result = fail_path(error, file_error(errno), path);
+		note_failure(dir, by, AUDIT_WITHDRAW, object->manifest.sha256, subject);
+		return result;
+	}
+	result = file_sync_parent(path);
+	remove_tree(gone);
+	return result ? fail_path(error, result, path) : 0;
+}
+
+int change_withdraw(const char *dir, const struct change_by *by, const char *class_name, uint32_t version,
+	struct catalogue_error *error)
+{
+	struct catalogue *catalogue;
+	const struct catalogue_object *object;
+	int lock, result = begin(dir, &lock, &catalogue, error);
+	object = result == 0 ? tx_catalogue_find(catalogue, class_name, version) : NULL;
+	if (result == 0 && object == NULL)
+		result = tx_catalogue_fail(
+			error, CAROUSEL_E_NOT_FOUND, "%s %" PRIu32 " is not catalogued", class_name, version);
+	if (result == 0 && tx_catalogue_is_mapped(catalogue, object->manifest.sha256))
+		result = tx_catalogue_fail(error, CAROUSEL_E_REFUSED, "the map (serial %" PRIu64 ") names %s %" PRIu32,
+			catalogue->map->serial, class_name, version);
+	if (result == 0)
+		result = remove_noted(dir, by, object, error);
 	finish(dir, lock, catalogue, result == 0);
 	return result;
 }
@@ -477,10 +540,33 @@ static int check_map(const struct catalogue *catalogue, const char *text, size_t
 	return result;
 }
 
-int change_set_map(const char *dir, const char *map_path, uint64_t *serial, struct catalogue_error *error)
+/* Writes a document of the catalogue, with an entry in the log before. */
+static int replace_noted(const char *dir, const struct change_by *by, const char *action, const char *name,
+	const char *text, size_t len, const char *subject, struct catalogue_error *error)
+{
+	uint8_t sha256[HASH_SHA256_BYTES];
+	char path[PATH_MAX];
+	int result = tx_catalogue_path(path, dir, name);
+	if (result == 0)
+		result = hash_sha256(text, len, sha256);
+	if (result)
+		return fail_path(error, result, dir);
+	result = note(dir, by, action, sha256, subject, error);
+	if (result)
+		return result;
+	result = file_replace(path, text, len, FILE_MODE);
+	if (result) {
+		fail_path(error, result, path);
+		note_failure(dir, by, action, sha256, subject);
+	}
+	return result;
+}
+
+int change_set_map(const char *dir, const struct change_by *by, const char *map_path, uint64_t *serial,
+	struct catalogue_error *error)
 {
 	struct catalogue *catalogue;
-	char path[PATH_MAX], *text = NULL;
+	char subject[64], *text = NULL;
 	bool is_same = false;
 	size_t len = 0;
 	int lock, result = begin(dir, &lock, &catalogue, error);
@@ -494,11 +580,8 @@ int change_set_map(const char *dir, const char *map_path, uint64_t *serial, stru
 	if (result == 0)
 		result = check_map(catalogue, text, len, map_path, serial, &is_same, error);
 	if (result == 0 && !is_same) {
-		result = tx_catalogue_path(path, dir, "map.dsse");
-		if (result == 0)
-			result = file_replace(path, text, len, FILE_MODE);
-		if (result)
-			fail_path(error, result, dir);
+		snprintf(subject, sizeof subject, "map serial %" PRIu64, *serial);
+		result = replace_noted(dir, by, AUDIT_SET_MAP, "map.dsse", text, len, subject, error);
 	}
 	finish(dir, lock, catalogue, result == 0 && !is_same);
 	free(text);
@@ -543,11 +626,12 @@ static int extend_roots(const struct catalogue *catalogue, const char *text, siz
 	return *out_len ? 0 : CAROUSEL_E_MALFORMED;
 }
 
-int change_set_root(const char *dir, const char *roots_path, uint32_t *version, struct catalogue_error *error)
+int change_set_root(const char *dir, const struct change_by *by, const char *roots_path, uint32_t *version,
+	struct catalogue_error *error)
 {
 	struct catalogue *catalogue = NULL;
 	struct trust *trust = calloc(1, sizeof *trust);
-	char path[PATH_MAX], *text = NULL, *roots = NULL;
+	char subject[64], *text = NULL, *roots = NULL;
 	bool is_changed = false;
 	size_t len = 0, roots_len = 0;
 	int lock = -1, result = trust ? file_mkdir(dir, DIR_MODE) : CAROUSEL_E_MEMORY;
@@ -565,11 +649,9 @@ int change_set_root(const char *dir, const char *roots_path, uint32_t *version, 
 	if (result == 0) {
 		*version = trust->root.version;
 		is_changed = !catalogue->has_trust || trust->root.version != catalogue->trust.root.version;
-		result = tx_catalogue_path(path, dir, "roots.dsse");
-		if (result == 0 && is_changed)
-			result = file_replace(path, roots, roots_len, FILE_MODE);
-		if (result)
-			fail_path(error, result, dir);
+		snprintf(subject, sizeof subject, "root version %" PRIu32, *version);
+		if (is_changed)
+			result = replace_noted(dir, by, AUDIT_SET_ROOT, "roots.dsse", roots, roots_len, subject, error);
 	}
 	finish(dir, lock, catalogue, result == 0 && is_changed);
 	free(roots);

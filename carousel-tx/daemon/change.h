@@ -15,18 +15,29 @@ struct change_report {
 	bool is_same; /* nothing had to be changed */
 };
 
+/* In whose name a change is made. The entry of the audit log (policy-map/fleet/audit_file.h) is written when all
+ * checks are done, right before the change; without it nothing changes. */
+struct change_by {
+	const char *who;   /* NULL: the user of this process */
+	const char *audit; /* the log's path; NULL: AUDIT_FILE_NAME in the catalogue */
+	uint64_t now_s;    /* seconds since 1970 */
+};
+
 /* Copies an image in. Its digest, size and index are computed and compared with the signed manifest.
  * Errors: NOT_FOUND (no trust root yet), SIGNATURE, DIGEST, CONFLICT (class and version are known with another
  * digest), EXISTS (the digest is known as another class or version), UNSUPPORTED (a FEC scheme this build cannot send),
  * NO_SPACE, ... */
-int change_publish(const char *dir, const char *image_path, const char *manifest_path, uint32_t weight, uint64_t now_s,
-	struct change_report *, struct catalogue_error *);
+int change_publish(const char *dir, const struct change_by *, const char *image_path, const char *manifest_path,
+	uint32_t weight, struct change_report *, struct catalogue_error *);
 /* Errors: NOT_FOUND, REFUSED (the map names it). */
-int change_withdraw(const char *dir, const char *class_name, uint32_t version, struct catalogue_error *);
+int change_withdraw(
+	const char *dir, const struct change_by *, const char *class_name, uint32_t version, struct catalogue_error *);
 /* Verifies and installs a map. Errors: SIGNATURE, ROLLBACK, CONFLICT, NO_IMAGE (it names an image that is not
  * catalogued), SYNTAX, ... */
-int change_set_map(const char *dir, const char *map_path, uint64_t *serial, struct catalogue_error *);
+int change_set_map(
+	const char *dir, const struct change_by *, const char *map_path, uint64_t *serial, struct catalogue_error *);
 /* Takes a chain of roots: the first there is, or one that goes on from what is held. Makes the directory. */
-int change_set_root(const char *dir, const char *roots_path, uint32_t *version, struct catalogue_error *);
+int change_set_root(
+	const char *dir, const struct change_by *, const char *roots_path, uint32_t *version, struct catalogue_error *);
 
 #endif

@@ -19,6 +19,7 @@
 struct common {
 	const char *config, *catalogue, *socket;
 	struct settings settings;
+	struct change_by by; /* of verbs that change the catalogue */
 };
 
 #define COMMON_OPTIONS(c)                                                                                              \
@@ -26,6 +27,11 @@ struct common {
 		{"catalogue", CLI_STRING, &(c)->catalogue, 0, 0, "DIR", "catalogue, instead of the configuration's"},  \
 	{                                                                                                              \
 		"socket", CLI_STRING, &(c)->socket, 0, 0, "PATH", "control socket, instead of the configuration's"     \
+	}
+
+#define AUDIT_OPTION(c)                                                                                                \
+	{                                                                                                              \
+		"audit", CLI_STRING, &(c)->by.audit, 0, 0, "FILE", "audit log, instead of the configuration's"         \
 	}
 
 /* The catalogue and the socket: from the options, else from the configuration. */
@@ -40,6 +46,9 @@ static int resolve(const struct cli *cli, struct common *c, bool needs_catalogue
 		c->catalogue = c->settings.catalogue;
 	if (c->socket == NULL)
 		c->socket = c->settings.socket;
+	if (c->by.audit == NULL)
+		c->by.audit = c->settings.audit;
+	c->by.now_s = clock_wall_s();
 	return CLI_OK;
 }
 
@@ -86,13 +95,13 @@ static int verb_publish(const struct cli *cli, int argc, char **argv)
 	int status;
 	if (c == NULL)
 		return cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
-	const struct cli_option options[] = {COMMON_OPTIONS(c),
+	const struct cli_option options[] = {COMMON_OPTIONS(c), AUDIT_OPTION(c),
 		{"weight", CLI_U64, &weight, 1, 1000, "N", "share relative to other images (default 1)"}};
 	status = cli_options(cli, options, sizeof options / sizeof options[0], &argc, argv, 2, 2);
 	if (status == CLI_OK)
 		status = resolve(cli, c, true);
 	if (status == CLI_OK) {
-		if (change_publish(c->catalogue, argv[1], argv[2], (uint32_t)weight, clock_wall_s(), &report, &error)) {
+		if (change_publish(c->catalogue, &c->by, argv[1], argv[2], (uint32_t)weight, &report, &error)) {
 			status = cli_fail(cli, "%s", error.message);
 		} else {
 			char digest[HASH_SHA256_TEXT_BYTES];
@@ -113,14 +122,14 @@ static int verb_withdraw(const struct cli *cli, int argc, char **argv)
 	int status;
 	if (c == NULL)
 		return cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
-	const struct cli_option options[] = {COMMON_OPTIONS(c)};
+	const struct cli_option options[] = {COMMON_OPTIONS(c), AUDIT_OPTION(c)};
 	status = cli_options(cli, options, sizeof options / sizeof options[0], &argc, argv, 2, 2);
 	if (status == CLI_OK && (units_parse_u64(argv[2], &version) || version > UINT32_MAX))
 		status = cli_usage(cli, "%s is no version", argv[2]);
 	if (status == CLI_OK)
 		status = resolve(cli, c, true);
 	if (status == CLI_OK) {
-		if (change_withdraw(c->catalogue, argv[1], (uint32_t)version, &error)) {
+		if (change_withdraw(c->catalogue, &c->by, argv[1], (uint32_t)version, &error)) {
 			status = cli_fail(cli, "%s", error.message);
 		} else {
 			printf("%s %s withdrawn\n", argv[1], argv[2]);
@@ -133,19 +142,19 @@ static int verb_withdraw(const struct cli *cli, int argc, char **argv)
 
 /* set-map and set-root: one file that the catalogue takes or refuses. `install` prints what it took. */
 static int install_document(const struct cli *cli, int argc, char **argv,
-	int (*install)(const char *catalogue, const char *path, struct catalogue_error *))
+	int (*install)(const struct common *, const char *path, struct catalogue_error *))
 {
 	struct common *c = calloc(1, sizeof *c);
 	struct catalogue_error error;
 	int status;
 	if (c == NULL)
 		return cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
-	const struct cli_option options[] = {COMMON_OPTIONS(c)};
+	const struct cli_option options[] = {COMMON_OPTIONS(c), AUDIT_OPTION(c)};
 	status = cli_options(cli, options, sizeof options / sizeof options[0], &argc, argv, 1, 1);
 	if (status == CLI_OK)
 		status = resolve(cli, c, true);
 	if (status == CLI_OK) {
-		if (install(c->catalogue, argv[1], &error))
+		if (install(c, argv[1], &error))
 			status = cli_fail(cli, "%s", error.message);
 		else
 			tell_daemon(c);
@@ -154,19 +163,19 @@ static int install_document(const struct cli *cli, int argc, char **argv,
 	return status == CLI_HELP ? CLI_OK : status;
 }
 
-static int install_map(const char *catalogue, const char *path, struct catalogue_error *error)
+static int install_map(const struct common *c, const char *path, struct catalogue_error *error)
 {
 	uint64_t serial = 0;
-	int result = change_set_map(catalogue, path, &serial, error);
+	int result = change_set_map(c->catalogue, &c->by, path, &serial, error);
 	if (result == 0)
 		printf("map serial %" PRIu64 " installed\n", serial);
 	return result;
 }
 
-static int install_root(const char *catalogue, const char *path, struct catalogue_error *error)
+static int install_root(const struct common *c, const char *path, struct catalogue_error *error)
 {
 	uint32_t version = 0;
-	int result = change_set_root(catalogue, path, &version, error);
+	int result = change_set_root(c->catalogue, &c->by, path, &version, error);
 	if (result == 0)
 		printf("trust root version %" PRIu32 " installed\n", version);
 	return result;

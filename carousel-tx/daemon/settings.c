@@ -109,6 +109,7 @@ static void load_all(struct settings *settings, struct config *config)
 	struct config_section *s = config_section(config, "catalogue", NULL);
 	const char *level;
 	copy_path(s, "dir", SETTINGS_CATALOGUE, settings->catalogue, sizeof settings->catalogue);
+	copy_path(s, "audit", "", settings->audit, sizeof settings->audit);
 	settings->only_mapped = config_enum(s, "send", 0, sends) == 1;
 	s = config_section(config, "keys", NULL);
 	copy_path(s, "heartbeat", "", settings->heartbeat_key, sizeof settings->heartbeat_key);

@@ -23,7 +23,8 @@ struct settings_channel {
 };
 
 struct settings {
-	char catalogue[PATH_MAX], socket[108], heartbeat_key[PATH_MAX], spool_dir[PATH_MAX];
+	char catalogue[PATH_MAX], audit[PATH_MAX] /* "": in the catalogue */;
+	char socket[108], heartbeat_key[PATH_MAX], spool_dir[PATH_MAX];
 	char session_name[33];
 	enum carousel_log_level log_level;
 	bool only_mapped; /* images that the map does not name stay off the air */

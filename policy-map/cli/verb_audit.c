@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static void print_entry(void *user, const struct audit_entry *e)
 {
@@ -22,7 +23,21 @@ static int audit_run(const struct cli *cli, const char *path, const char *head, 
 	char text[HASH_SHA256_HEX + 1];
 	struct audit_chain chain;
 	uint64_t bad_line;
-	int result = audit_file_verify(path, &chain, &bad_line, show && !json ? print_entry : NULL, NULL);
+	int result = access(path, F_OK)
+			     ? CAROUSEL_E_NOT_FOUND
+			     : audit_file_verify(path, &chain, &bad_line, show && !json ? print_entry : NULL, NULL);
+	if (result == CAROUSEL_E_NOT_FOUND)
+		return cli_fail(cli, "%s: %s", path, carousel_strerror(result));
+	if (result == CAROUSEL_E_TRUNCATED)
+		return cli_fail(cli,
+			"%s:%" PRIu64
+			": half an entry: an append was cut off, and the next one will say so; or somebody "
+			"cut it off",
+			path, bad_line);
+	if (result == CAROUSEL_E_ROLLBACK)
+		return cli_fail(cli, "%s: entries are missing at the end: %s.head knows of more", path, path);
+	if (result == CAROUSEL_E_MALFORMED && bad_line == 0)
+		return cli_fail(cli, "%s.head: %s", path, carousel_strerror(result));
 	if (result && bad_line)
 		return cli_fail(
 			cli, "%s:%" PRIu64 ": the chain is broken here: %s", path, bad_line, carousel_strerror(result));

@@ -1,10 +1,9 @@
 #include "policy-map/cli/verbs.h"
 
 #include "common/carousel_error.h"
-#include "common/io/clock.h"
+#include "policy-map/cli/auditing.h"
 #include "policy-map/cli/check.h"
 #include "policy-map/cli/keys.h"
-#include "policy-map/fleet/audit_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,18 +83,14 @@ static int check_signer(
 		cli, "%s: this key is none of role %s in root version %u", s->key, role_name, trust.root.version);
 }
 
-/* Before the signed file is there: a signature that the log does not know of must not be. */
-static int write_audit(const struct cli *cli, const struct sign *s, const struct envelope *e, const char *key_id)
+/* envelope_sign() puts the signature of a key that signed before where it was. */
+static int write_signed(const struct cli *cli, const struct sign *s, const struct envelope *e, const uint8_t *key_id)
 {
-	struct audit_entry entry = {.time_s = clock_wall_s(), .action = "sign"};
-	int result = hash_sha256(e->payload, e->payload_len, entry.sha256);
-	if (s->audit_path == NULL)
-		return CLI_OK;
-	snprintf(entry.who, sizeof entry.who, "%s", key_id);
-	snprintf(entry.subject, sizeof entry.subject, "%s %s", check_role_of(e->type), s->out);
-	if (result == 0)
-		result = audit_file_append(s->audit_path, &entry);
-	return result ? cli_fail(cli, "%s: %s", s->audit_path, carousel_strerror(result)) : CLI_OK;
+	for (unsigned i = 0; i < e->num_signatures; i++) {
+		if (memcmp(e->signatures[i].key_id, key_id, KEY_ID_BYTES) == 0)
+			return auditing_write_signed(cli, s->audit_path, s->out, e, &e->signatures[i], 1);
+	}
+	return cli_fail(cli, "%s: %s", s->key, carousel_strerror(CAROUSEL_E_INTERNAL));
 }
 
 static int sign(const struct cli *cli, const struct sign *s)
@@ -114,9 +109,7 @@ static int sign(const struct cli *cli, const struct sign *s)
 		if (error)
 			result = cli_fail(cli, "%s: %s", s->key, carousel_strerror(error));
 		if (result == CLI_OK)
-			result = write_audit(cli, s, &e, id);
-		if (result == CLI_OK)
-			result = document_write_envelope(cli, s->out, &e);
+			result = write_signed(cli, s, &e, k.signer.public_key.id);
 		if (result == CLI_OK && s->json)
 			result =
 				document_print_json(cli, json_pack("{s:s,s:s,s:s,s:s,s:i}", "format", "carousel-sign/1",
@@ -130,7 +123,7 @@ static int sign(const struct cli *cli, const struct sign *s)
 
 int verb_sign(const struct cli *cli, int argc, char **argv)
 {
-	struct sign s = {.passphrase_fd = KEYS_NO_FD, .audit_path = getenv("POLICY_MAP_AUDIT")};
+	struct sign s = {.passphrase_fd = KEYS_NO_FD};
 	const struct cli_option options[] = {
 		{"role", CLI_STRING, &s.role, 0, 0, "ROLE", "root, map, image or heartbeat; must fit the document"},
 		{"key", CLI_STRING, &s.key, 0, 0, "KEY", "secret key file, or pkcs11:... for a key in a token"},
@@ -140,8 +133,7 @@ int verb_sign(const struct cli *cli, int argc, char **argv)
 			"the map signed last: this one's serial must be above"},
 		{"passphrase-fd", CLI_U64, &s.passphrase_fd, 0, 1023, "N",
 			"read the passphrase from this file descriptor"},
-		{"audit", CLI_STRING, &s.audit_path, 0, 0, "FILE",
-			"append to this audit log (default $POLICY_MAP_AUDIT)"},
+		{"audit", CLI_STRING, &s.audit_path, 0, 0, "FILE", AUDITING_HELP},
 		{"json", CLI_FLAG, &s.json, 0, 0, NULL, "print JSON"},
 	};
 	int result = cli_options(cli, options, sizeof options / sizeof *options, &argc, argv, 2, 2);

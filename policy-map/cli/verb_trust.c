@@ -1,6 +1,7 @@
 #include "policy-map/cli/verbs.h"
 
 #include "common/carousel_error.h"
+#include "policy-map/cli/auditing.h"
 #include "policy-map/cli/document.h"
 #include "policy-map/cli/keys.h"
 #include "policy-map/map_value.h"
@@ -15,7 +16,7 @@ static const char *const role_names[NUM_ROLES] = {
 struct edit {
 	const char *trust_path;           /* rotate only */
 	const char *key_lists[NUM_ROLES]; /* "[THRESHOLD:]FILE[,FILE...]" or NULL: as it was */
-	const char *signers;
+	const char *signers, *audit_path;
 	uint64_t epoch; /* 0: as it was */
 	uint64_t passphrase_fd;
 	bool json;
@@ -150,7 +151,7 @@ static int write_root(const struct cli *cli, const struct edit *edit, const stru
 		return cli_fail(cli, "%s", carousel_strerror(result));
 	result = edit->signers ? each_part(cli, edit->signers, sign_with, &s) : CLI_OK;
 	if (result == CLI_OK)
-		result = document_write_envelope(cli, out, &e);
+		result = auditing_write_signed(cli, edit->audit_path, out, &e, e.signatures, e.num_signatures);
 	if (result == CLI_OK && edit->json)
 		result =
 			document_print_json(cli, json_pack("{s:s,s:s,s:I,s:I,s:i}", "format", "carousel-trust/1",
@@ -173,6 +174,7 @@ static int edit_options(const struct cli *cli, struct edit *edit, bool rotates, 
 		{"epoch", CLI_U64, &edit->epoch, 1, UINT32_MAX, "N", "epoch that maps must have at least"},
 		{"key", CLI_STRING, &edit->signers, 0, 0, "KEY,...", "sign at once; others use `sign --add`"},
 		{"passphrase-fd", CLI_U64, &edit->passphrase_fd, 0, 1023, "FD", "one line for each encrypted key"},
+		{"audit", CLI_STRING, &edit->audit_path, 0, 0, "FILE", AUDITING_HELP},
 		{"json", CLI_FLAG, &edit->json, 0, 0, NULL, "print JSON"},
 		{"trust", CLI_STRING, &edit->trust_path, 0, 0, "ROOTS", "the chain that the new root continues"},
 	};

@@ -21,16 +21,18 @@ refuses() {
 	expected=$1
 	shift
 	before=$(snapshot cat)
+	log_before=$(cksum cat/audit.jsonl 2>&1 || true)
 	tx "$@" >out.txt 2>err.txt && fail "accepted: $*"
 	grep -q -- "$expected" err.txt || {
 		cat err.txt
 		fail "no \"$expected\" from: $*"
 	}
 	[ "$before" = "$(snapshot cat)" ] || fail "changed something: $*"
+	[ "$log_before" = "$(cksum cat/audit.jsonl 2>&1 || true)" ] || fail "the log has an entry of what was refused: $*"
 }
-# What the catalogue says, without locks, leftovers and dates.
+# What the catalogue says, without locks, leftovers, dates and the log.
 snapshot() {
-	(cd "$1" 2>/dev/null && find . -type f ! -path './tmp/*' ! -name '*lock' ! -name generation ! -name '*.tmp' ! -name state.ini -exec sha256sum {} + | sort)
+	(cd "$1" 2>/dev/null && find . -type f ! -path './tmp/*' ! -name '*lock' ! -name generation ! -name '*.tmp' ! -name state.ini ! -name 'audit.jsonl*' -exec sha256sum {} + | sort)
 }
 manifest() { # IMAGE CLASS VERSION OUT
 	"$pm" manifest create "$1" --class "$2" --version "$3" --out m.json --index-out m.index >>lines
@@ -108,6 +110,31 @@ tx withdraw box 1 | grep -q withdrawn || fail "withdraw"
 [ "$(tx list --json | grep -o '"version":[0-9]*' | head -1)" = '"version":2' ] || fail "list"
 ls cat/tmp | grep -q . && fail "leftovers in tmp"
 
+# ---- every change is in the audit log, before it is made ----
+"$pm" audit show cat/audit.jsonl | awk '/ by / { print $3, $4, $5 }' >done.txt
+cat >wanted.txt <<EOF
+set-root root version
+publish box 1
+publish box 2
+set-map map serial
+set-map map serial
+withdraw box 1
+EOF
+diff wanted.txt done.txt || fail "the audit log tells something else"
+tx publish image1 m1 --audit elsewhere.jsonl >/dev/null
+"$pm" audit show elsewhere.jsonl | grep -q "publish *box 1" || fail "--audit"
+[ "$(wc -l <cat/audit.jsonl)" = 6 ] || fail "--audit is not heard"
+tx withdraw box 1 >/dev/null
+printf '[catalogue]\ndir = cat\naudit = %s/set.jsonl\n[session]\ntsi = 1\n[channel a]\ngroup = 232.1.1.1:4001\n' "$dir" >tx.ini
+"$build/carousel-tx" publish image1 m1 --config tx.ini --socket none >/dev/null
+"$pm" audit show set.jsonl | grep -q "publish *box 1" || fail "audit = in the configuration"
+tx withdraw box 1 >/dev/null
+cp cat/audit.jsonl good.jsonl
+sed -i 2d cat/audit.jsonl
+refuses "audit log" publish image1 m1
+cp good.jsonl cat/audit.jsonl
+refuses "no such thing" publish image1 m1 --audit nowhere/log
+
 # ---- the chain of roots ----
 "$pm" trust rotate --trust roots1 --root root2.pub --key root.key,root2.key root2.dsse 2>/dev/null
 tx set-root root2.dsse | grep -q "version 2" || fail "set-root 2"
@@ -122,6 +149,7 @@ kill_everywhere() { # NAME COMMAND...: cat.before -> cat.after
 	shift
 	rm -rf cat && cp -r before cat
 	old=$(snapshot cat)
+	had=$(wc -l 2>/dev/null <cat/audit.jsonl || echo 0)
 	tx "$@" >/dev/null
 	new=$(snapshot cat)
 	n=1
@@ -131,10 +159,13 @@ kill_everywhere() { # NAME COMMAND...: cat.before -> cat.after
 		"$build/kill_at" $n "$build/carousel-tx" "$@" --catalogue cat --socket none >/dev/null || status=$?
 		[ $status -eq 0 ] || break
 		now=$(snapshot cat)
+		entries=$(wc -l 2>/dev/null <cat/audit.jsonl || echo 0)
+		[ "$now" = "$old" ] || [ "$entries" -gt "$had" ] || fail "$name, killed at change $n: done, and the log does not know"
 		[ "$now" = "$old" ] || [ "$now" = "$new" ] || fail "$name, killed at change $n: neither old nor new"
 		tx list >/dev/null || fail "$name, killed at change $n: the catalogue does not load"
 		tx "$@" >/dev/null 2>again.txt || grep -q "not catalogued" again.txt || fail "$name, killed at change $n: no second try"
 		[ "$(snapshot cat)" = "$new" ] || fail "$name, killed at change $n: the second try gave something else"
+		[ ! -e cat/audit.jsonl ] || "$pm" audit verify cat/audit.jsonl >/dev/null || fail "$name, killed at change $n: the log"
 		ls cat/tmp 2>/dev/null | grep -q . && fail "$name, killed at change $n: leftovers"
 		n=$((n + 1))
 	done

@@ -197,10 +197,22 @@ sed 1d audit.log >changed.log
 refuses "changed.log:1: the chain is broken" "$pm" audit verify changed.log
 sed '$d' audit.log >changed.log
 refuses "lines are missing" "$pm" audit verify --head "$head" changed.log
-printf '{"number":3' >>audit.log
-refuses "audit.log:3:" "$pm" audit show audit.log
-refuses "" "$pm" sign --role map --key map1.key --audit audit.log fleet.map d.dsse
+cp audit.log.head changed.log.head
+refuses "missing at the end" "$pm" audit verify changed.log
+refuses "missing at the end" "$pm" sign --role map --key map1.key --audit changed.log fleet.map d.dsse
+refuses "no such thing" "$pm" audit verify no.log
 [ ! -e d.dsse ] || fail "signed although the log could not be written"
+printf '{"number":3' >>audit.log
+refuses "audit.log:3:.*half an entry" "$pm" audit show audit.log
+"$pm" sign --role map --key map1.key --audit audit.log fleet.map d.dsse
+"$pm" audit show audit.log | grep -q "mend *11 bytes" || fail "half an entry is not mended"
+refuses "" "$pm" sign --role map --key map1.key --audit audit.log fleet.map nowhere/e.dsse
+"$pm" audit show audit.log | grep -q "not-done *sign map nowhere/e.dsse" || fail "what was not done is not told"
+mkdir keep
+"$pm" trust init --root 2:root1.pub,root2.pub --map map1.pub --image image1.pub --heartbeat beat1.pub --key root1.key,root2.key keep/1.root 2>/dev/null
+"$pm" audit show keep/audit.jsonl | grep -c "sign *root keep/1.root" | grep -qx 2 || fail "trust init is not in the log"
+"$pm" trust rotate --trust keep/1.root --map map2.pub --key root1.key,root2.key --audit audit.log keep/2.root 2>/dev/null
+"$pm" audit show audit.log | grep -c "sign *root keep/2.root" | grep -qx 2 || fail "trust rotate is not in the log"
 
 # ---- ready ----
 "$pm" sign --role map --key map2.key --audit ready.log fleet.map ready.dsse

@@ -15,6 +15,8 @@
 
 enum { ROOT, MAP, IMAGE, OTHER, NUM_KEYS };
 
+static const struct change_by by = {.who = "me", .now_s = 1000};
+
 struct fixture {
 	char dir[64], cat[80];
 	uint8_t lie_sha256, lie_index; /* what a manifest is to say wrongly */
@@ -152,20 +154,20 @@ static int teardown(void **state)
 static void install_root(struct fixture *f)
 {
 	uint32_t version = 0;
-	assert_int_equal(change_set_root(f->cat, path_of(f, "roots"), &version, &f->error), 0);
+	assert_int_equal(change_set_root(f->cat, &by, path_of(f, "roots"), &version, &f->error), 0);
 	assert_int_equal(version, 1);
 }
 
 static int publish(struct fixture *f, const char *image, const char *manifest)
 {
 	struct change_report report;
-	return change_publish(f->cat, path_of(f, image), path_of(f, manifest), 2, 1000, &report, &f->error);
+	return change_publish(f->cat, &by, path_of(f, image), path_of(f, manifest), 2, &report, &f->error);
 }
 
 static int set_map(struct fixture *f, const char *name)
 {
 	uint64_t serial;
-	return change_set_map(f->cat, path_of(f, name), &serial, &f->error);
+	return change_set_map(f->cat, &by, path_of(f, name), &serial, &f->error);
 }
 
 static void test_publish(void **state)
@@ -180,7 +182,7 @@ static void test_publish(void **state)
 	install_root(f);
 	assert_int_equal(publish(f, "image", "manifest"), 0);
 	assert_int_equal(
-		change_publish(f->cat, path_of(f, "image"), path_of(f, "manifest"), 2, 1000, &report, &f->error), 0);
+		change_publish(f->cat, &by, path_of(f, "image"), path_of(f, "manifest"), 2, &report, &f->error), 0);
 	assert_true(report.is_same);
 	assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
 	assert_int_equal(c->num_objects, 1);
@@ -241,7 +243,7 @@ static void test_maps(void **state)
 	wrong[strlen(wrong) - 2] ^= 1;
 	map_to(f, "map6wrong", 6, wrong, MAP);
 	map_to(f, "map6", 6, "", MAP);
-	assert_int_equal(change_withdraw(f->cat, "box", 9, &f->error), CAROUSEL_E_NOT_FOUND);
+	assert_int_equal(change_withdraw(f->cat, &by, "box", 9, &f->error), CAROUSEL_E_NOT_FOUND);
 	assert_int_equal(set_map(f, "map5"), 0);
 	assert_int_equal(set_map(f, "map5"), 0);
 	assert_int_equal(set_map(f, "map4"), CAROUSEL_E_ROLLBACK);
@@ -249,10 +251,36 @@ static void test_maps(void **state)
 	assert_int_equal(set_map(f, "map6two"), CAROUSEL_E_NO_IMAGE);
 	assert_int_equal(set_map(f, "map6wrong"), CAROUSEL_E_NO_IMAGE);
 	assert_int_equal(set_map(f, "map6forged"), CAROUSEL_E_SIGNATURE);
-	assert_int_equal(change_withdraw(f->cat, "box", 1, &f->error), CAROUSEL_E_REFUSED);
+	assert_int_equal(change_withdraw(f->cat, &by, "box", 1, &f->error), CAROUSEL_E_REFUSED);
 	assert_int_equal(set_map(f, "map6"), 0);
-	assert_int_equal(change_withdraw(f->cat, "box", 1, &f->error), 0);
-	assert_int_equal(change_withdraw(f->cat, "box", 1, &f->error), CAROUSEL_E_NOT_FOUND);
+	assert_int_equal(change_withdraw(f->cat, &by, "box", 1, &f->error), 0);
+	assert_int_equal(change_withdraw(f->cat, &by, "box", 1, &f->error), CAROUSEL_E_NOT_FOUND);
+}
+
+/* What the log cannot take is not done. */
+static void test_nothing_without_the_log(void **state)
+{
+	struct fixture *f = *state;
+	const char *line;
+	struct catalogue *c;
+	uint32_t version;
+	install_root(f);
+	line = image_to(f, "image", "manifest", "box", 1, 1, IMAGE);
+	image_to(f, "other", "other.m", "box", 2, 2, IMAGE);
+	map_to(f, "map1", 1, line, MAP);
+	root_to(f, "root2", 2, ROOT);
+	assert_int_equal(publish(f, "image", "manifest"), 0);
+	put(f, "cat/audit.jsonl", "{}\n", 3);
+	assert_int_equal(publish(f, "other", "other.m"), CAROUSEL_E_MALFORMED);
+	assert_non_null(strstr(f->error.message, "audit.jsonl"));
+	assert_int_equal(set_map(f, "map1"), CAROUSEL_E_MALFORMED);
+	assert_int_equal(change_withdraw(f->cat, &by, "box", 1, &f->error), CAROUSEL_E_MALFORMED);
+	assert_int_equal(change_set_root(f->cat, &by, path_of(f, "root2"), &version, &f->error), CAROUSEL_E_MALFORMED);
+	assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
+	assert_int_equal(c->num_objects, 1);
+	assert_int_equal(c->trust.root.version, 1);
+	assert_null(c->map);
+	tx_catalogue_free(c);
 }
 
 static void test_roots(void **state)
@@ -263,11 +291,12 @@ static void test_roots(void **state)
 	root_to(f, "root2", 2, ROOT);
 	root_to(f, "root2forged", 2, OTHER);
 	root_to(f, "root4", 4, ROOT);
-	assert_int_equal(change_set_root(f->cat, path_of(f, "root2forged"), &version, &f->error), CAROUSEL_E_SIGNATURE);
-	assert_int_equal(change_set_root(f->cat, path_of(f, "root4"), &version, &f->error), CAROUSEL_E_NEED_MORE);
-	assert_int_equal(change_set_root(f->cat, path_of(f, "root2"), &version, &f->error), 0);
+	assert_int_equal(
+		change_set_root(f->cat, &by, path_of(f, "root2forged"), &version, &f->error), CAROUSEL_E_SIGNATURE);
+	assert_int_equal(change_set_root(f->cat, &by, path_of(f, "root4"), &version, &f->error), CAROUSEL_E_NEED_MORE);
+	assert_int_equal(change_set_root(f->cat, &by, path_of(f, "root2"), &version, &f->error), 0);
 	assert_int_equal(version, 2);
-	assert_int_equal(change_set_root(f->cat, path_of(f, "roots"), &version, &f->error), 0);
+	assert_int_equal(change_set_root(f->cat, &by, path_of(f, "roots"), &version, &f->error), 0);
 	assert_int_equal(version, 2); /* an old one changes nothing */
 }
 
@@ -372,7 +401,7 @@ static void test_air_follows_the_catalogue(void **state)
 	assert_int_equal(count_images(other), 1);
 	tx_catalogue_free(before);
 	before = c;
-	assert_int_equal(change_withdraw(f->cat, "box", 2, &f->error), 0);
+	assert_int_equal(change_withdraw(f->cat, &by, "box", 2, &f->error), 0);
 	assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
 	assert_int_equal(air_apply(&air, before, c, 0), 0);
 	assert_int_equal(count_images(tx), 1);
@@ -390,6 +419,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_publish, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_publish_refuses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_maps, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nothing_without_the_log, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_roots, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_change_waits_for_no_other, setup, teardown),
