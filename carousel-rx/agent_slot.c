@@ -5,19 +5,53 @@
 
 #include <string.h>
 
-#define SLOT_RETRY_NS         600000000000u /* after storage or the boot loader failed */
+#define SLOT_RETRY_NS         5000000000u   /* after storage or the boot loader failed; doubled each time */
+#define SLOT_RETRY_MOST_NS    600000000000u /* and at once when time alone will not mend it */
 #define SLOT_BUSY_NS          50000000u
 #define SLOT_MANIFEST_WAIT_NS 10000000000u
+
+/* A full disk is emptied, a device comes back; that the image does not fit, or is not this box's, another map must
+ * mend. */
+static bool slot_may_mend(int error)
+{
+	return error == CAROUSEL_E_NO_SPACE || error == CAROUSEL_E_READ_ONLY || error == CAROUSEL_E_STORAGE ||
+	       error == CAROUSEL_E_IO || error == CAROUSEL_E_MEMORY || error == CAROUSEL_E_BUSY ||
+	       error == CAROUSEL_E_PERMISSION || error == CAROUSEL_E_NOT_FOUND;
+}
+
+static uint64_t slot_retry_wait_ns(const struct rx_slot *s, int error)
+{
+	uint64_t wait_ns = SLOT_RETRY_NS;
+	if (!slot_may_mend(error))
+		return SLOT_RETRY_MOST_NS;
+	for (unsigned i = 0; i < s->failures && wait_ns < SLOT_RETRY_MOST_NS; i++)
+		wait_ns *= 2;
+	return wait_ns < SLOT_RETRY_MOST_NS ? wait_ns : SLOT_RETRY_MOST_NS;
+}
 
 static void slot_fail(struct carousel_rx *rx, int error)
 {
 	struct rx_slot *s = &rx->slot;
+	/* What went well for longer than the longest wait has nothing to do with the trouble before. */
+	if (s->failures && rx->now_ns >= s->retry_ns && rx->now_ns - s->retry_ns > SLOT_RETRY_MOST_NS) {
+		s->failures = 0;
+		s->told_error = 0;
+	}
 	log_write(&rx->log, CAROUSEL_LOG_ERROR, "slot %d: %s", rx->boot.target, carousel_strerror(error));
-	if (s->error != error)
+	if (s->told_error != error)
 		report_event(rx, CAROUSEL_RX_EVENT_ALARM, error, "slot");
-	s->error = error;
-	s->retry_ns = rx->now_ns + SLOT_RETRY_NS;
+	s->error = s->told_error = error;
+	s->retry_ns = rx->now_ns + slot_retry_wait_ns(s, error);
+	s->failures++;
 	s->step = SLOT_LEAVING;
+}
+
+uint64_t agent_slot_retry_s(const struct carousel_rx *rx)
+{
+	const struct rx_slot *s = &rx->slot;
+	if (s->error == 0 || s->retry_ns <= rx->now_ns)
+		return 0;
+	return (s->retry_ns - rx->now_ns + 999999999u) / 1000000000u;
 }
 
 /* ---- what is to be received ------------------------------------------------------------------------- */
@@ -182,6 +216,8 @@ static bool slot_follow(struct carousel_rx *rx)
 	}
 	if (s->step != SLOT_COLLECTING && p.phase == STORE_VERIFIED) {
 		s->step = SLOT_READY;
+		s->failures = 0;
+		s->told_error = 0;
 		slot_listen(rx, false);
 		slot_forget_index(rx);
 		return true;

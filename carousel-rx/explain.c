@@ -29,6 +29,16 @@ static void explain_progress(const struct carousel_rx *rx, char *line, size_t ca
 						  : "the slot is being prepared");
 }
 
+static void explain_failure(const struct carousel_rx *rx, char *line, size_t cap)
+{
+	const char *why = carousel_strerror(rx->state_error ? rx->state_error : CAROUSEL_E_REFUSED);
+	uint64_t retry_s = agent_slot_retry_s(rx);
+	if (retry_s)
+		snprintf(line, cap, "failed: %s; tried again in %llu s", why, (unsigned long long)retry_s);
+	else
+		snprintf(line, cap, "failed: %s", why);
+}
+
 static void explain_state(const struct carousel_rx *rx, char *line, size_t cap)
 {
 	uint64_t until_ns;
@@ -53,8 +63,7 @@ static void explain_state(const struct carousel_rx *rx, char *line, size_t cap)
 		snprintf(line, cap, "installed; it runs after the next boot");
 		break;
 	case CAROUSEL_RX_FAILED:
-		snprintf(line, cap, "failed: %s",
-			carousel_strerror(rx->state_error ? rx->state_error : CAROUSEL_E_REFUSED));
+		explain_failure(rx, line, cap);
 		break;
 	default:
 		line[0] = 0;

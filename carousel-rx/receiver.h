@@ -50,6 +50,8 @@ struct rx_slot {
 	bool has_counted; /* the decision that counts was made for what is ready */
 	uint64_t counted_serial;
 	int error;         /* why the store or the boot loader did not do it; 0: none */
+	int told_error;    /* by the last alarm */
+	unsigned failures; /* one after the other: each doubles the wait */
 	uint64_t retry_ns; /* after an error: not before */
 };
 
@@ -170,6 +172,8 @@ int agent_heartbeat(void *user, uint64_t sequence, const uint8_t *envelope, size
 
 /* One step of the target slot towards `wanted` (NULL: nothing). True when it wants to be asked again at once. */
 bool agent_slot_step(struct carousel_rx *, const struct policy_image *wanted);
+/* Seconds until what failed is tried again; 0: nothing waits. */
+uint64_t agent_slot_retry_s(const struct carousel_rx *);
 /* Tells the boot loader to try what is ready. */
 void agent_slot_switch(struct carousel_rx *);
 /* The desk has looked whether the slot is blank (0) or holds something (EXISTS, or why it cannot be read). */

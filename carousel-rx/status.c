@@ -76,6 +76,10 @@ char *carousel_rx_status_json(const struct carousel_rx *rx, uint64_t now_ns)
 		(json_int_t)rx->documents.trust.root.version, "stale", report_stale(rx));
 	if (root && rx->state_error)
 		json_object_set_new(root, "error", json_string(carousel_error_name(rx->state_error)));
+	if (root && agent_slot_retry_s(rx))
+		json_object_set_new(root, "retry_s", json_integer((json_int_t)agent_slot_retry_s(rx)));
+	if (root && rx->desk.error)
+		json_object_set_new(root, "unsaved", json_string(carousel_error_name(rx->desk.error)));
 	dumped = root ? json_dumps(root, JSON_COMPACT) : NULL;
 	json_decref(root);
 	if (dumped)

@@ -103,9 +103,14 @@ void show_status(const json_t *status)
 	printf("box       %s, class %s, category %s, version %lld, slot %lld\n", show_text(box, "id"),
 		show_text(box, "class"), show_text(box, "category"), show_number(box, "version"),
 		show_number(box, "slot"));
-	printf("state     %s%s%s%s\n", show_text(status, "state"), json_object_get(status, "error") ? ": " : "",
+	printf("state     %s%s%s%s", show_text(status, "state"), json_object_get(status, "error") ? ": " : "",
 		json_object_get(status, "error") ? show_text(status, "error") : "",
 		json_is_true(json_object_get(status, "paused")) ? " (paused)" : "");
+	if (json_object_get(status, "retry_s"))
+		printf(" (tried again in %lld s)", show_number(status, "retry_s"));
+	printf("\n");
+	if (json_object_get(status, "unsaved"))
+		printf("unsaved   state and events cannot be written: %s\n", show_text(status, "unsaved"));
 	if (json_is_object(map))
 		printf("map       epoch %lld serial %lld\n", show_number(map, "epoch"), show_number(map, "serial"));
 	show_decision(json_object_get(status, "decision"));

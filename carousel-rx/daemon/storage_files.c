@@ -71,6 +71,20 @@ static int storage_read(void *user, enum carousel_rx_file file, uint64_t off, vo
 	return err == CAROUSEL_E_TRUNCATED ? CAROUSEL_E_NEED_MORE : err;
 }
 
+/* A device that could not be written may be writable by now. Another job may be reading it: its descriptor stays. */
+static int reopen(struct storage_files *files, enum carousel_rx_file file)
+{
+	int fd = open(files->paths[file], O_RDWR | O_CLOEXEC), err = 0;
+	if (fd < 0)
+		return files->open_error[file];
+	if (dup3(fd, files->fds[file], O_CLOEXEC) < 0)
+		err = file_error(errno);
+	else
+		files->open_error[file] = 0;
+	close(fd);
+	return err;
+}
+
 static int storage_write(void *user, enum carousel_rx_file file, uint64_t off, const void *src, size_t len)
 {
 	struct storage_files *files = user;
@@ -78,8 +92,9 @@ static int storage_write(void *user, enum carousel_rx_file file, uint64_t off, c
 	int err;
 	if (file == RX_SLOT_RUNNING)
 		return CAROUSEL_E_READ_ONLY;
-	if (files->open_error[file])
-		return files->open_error[file];
+	err = files->open_error[file] ? reopen(files, file) : 0;
+	if (err)
+		return err;
 	if (is_slot(file)) {
 		err = storage_size(user, file, &room);
 		if (err)

@@ -14,15 +14,15 @@ struct storage_files_config {
 
 struct storage_files {
 	int fds[RX_NUM_FILES]; /* -1: could not be opened */
-	int open_error[RX_NUM_FILES];
+	_Atomic int open_error[RX_NUM_FILES];
 	char paths[RX_NUM_FILES][512];
 	uint64_t slot_bytes;
 	int lock_fd; /* of state_dir/lock: one receiver a box */
 };
 
 /* Opens everything and fills in the table, which borrows *files. A slot that cannot be written is opened for
- * reading and every write then says READ_ONLY. Errors: BUSY (another receiver runs on this state), ARGUMENT (path too
- * long), NOT_FOUND (the target slot is not there and slot_bytes is 0), those of file_error(). */
+ * reading, and each write says READ_ONLY until it can. Errors: BUSY (another receiver runs on this state), ARGUMENT
+ * (path too long), NOT_FOUND (the target slot is not there and slot_bytes is 0), those of file_error(). */
 int storage_files_open(struct storage_files *files, const struct storage_files_config *, struct carousel_rx_storage *);
 void storage_files_close(struct storage_files *);
 

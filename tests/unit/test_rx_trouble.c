@@ -2,6 +2,9 @@
 #include "tests/lib/rx_lab.h"
 #include "tests/lib/test.h"
 
+#include <jansson.h>
+#include <string.h>
+
 /* covers: carousel-rx/agent.c carousel-rx/agent_boot.c carousel-rx/agent_slot.c carousel-rx/desk.c */
 
 /* ---- power --------------------------------------------------------------------------------------- */
@@ -353,6 +356,80 @@ static void test_storage_fails_for_a_while(void **state)
 	fake_box_deinit(&box);
 }
 
+static long long root_number(const struct fake_box *box, const char *key)
+{
+	char *text = carousel_rx_status_json(box->rx, box->now_ns);
+	json_t *status = json_loads(text, 0, NULL);
+	long long value =
+		json_is_integer(json_object_get(status, key)) ? json_integer_value(json_object_get(status, key)) : -1;
+	json_decref(status);
+	carousel_rx_string_free(box->rx, text);
+	return value;
+}
+
+/* A full disk is tried again soon, then less and less often; whoever asks is told when. One alarm, not one a try. */
+static void test_full_disk_is_tried_again(void **state)
+{
+	struct lab *lab = *state;
+	struct fake_box box;
+	long long wait_s, longest_s = 0;
+	unsigned alarms;
+	char *text;
+	lab_open(lab, &box, 42, LAB_ROW);
+	box.loss = 0.5;
+	assert_int_equal(fake_box_start(&box), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		lab_pass(lab, &box);
+		fake_box_wait(&box, 3 * LAB_SECOND_NS);
+	}
+	assert_int_equal(carousel_rx_state(box.rx), CAROUSEL_RX_RECEIVING);
+	box.storage.fail_with = CAROUSEL_E_NO_SPACE;
+	fake_box_until(&box, &lab->tx, CAROUSEL_RX_FAILED, 3);
+	wait_s = root_number(&box, "retry_s");
+	assert_in_range(wait_s, 1, 5);
+	text = carousel_rx_explain_json(box.rx, box.now_ns);
+	assert_non_null(strstr(text, "; tried again in "));
+	carousel_rx_string_free(box.rx, text);
+	alarms = box.alarms;
+	for (unsigned minute = 0; minute < 60; minute++) {
+		fake_box_wait(&box, 60 * LAB_SECOND_NS);
+		lab_pass(lab, &box);
+		wait_s = root_number(&box, "retry_s");
+		if (wait_s > longest_s)
+			longest_s = wait_s;
+	}
+	assert_in_range(longest_s, 300, 600);
+	assert_int_equal(box.alarms, alarms);
+	box.storage.fail_with = 0;
+	fake_box_wait(&box, 601 * LAB_SECOND_NS);
+	fake_box_until(&box, &lab->tx, CAROUSEL_RX_PENDING_REBOOT, 8);
+	assert_int_equal(root_number(&box, "retry_s"), -1);
+	assert_true(fake_box_holds(&box, &lab->image[0]));
+	fake_box_deinit(&box);
+}
+
+/* The first try after a short trouble comes within seconds. */
+static void test_short_trouble_costs_seconds(void **state)
+{
+	struct lab *lab = *state;
+	struct fake_box box;
+	lab_open(lab, &box, 42, LAB_ROW);
+	box.loss = 0.5;
+	assert_int_equal(fake_box_start(&box), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		lab_pass(lab, &box);
+		fake_box_wait(&box, 3 * LAB_SECOND_NS);
+	}
+	assert_int_equal(carousel_rx_state(box.rx), CAROUSEL_RX_RECEIVING);
+	box.storage.fail_with = CAROUSEL_E_NO_SPACE;
+	fake_box_until(&box, &lab->tx, CAROUSEL_RX_FAILED, 3);
+	box.storage.fail_with = 0;
+	fake_box_wait(&box, 6 * LAB_SECOND_NS);
+	assert_int_equal(carousel_rx_state(box.rx), CAROUSEL_RX_RECEIVING);
+	fake_box_until(&box, &lab->tx, CAROUSEL_RX_PENDING_REBOOT, 8);
+	fake_box_deinit(&box);
+}
+
 /* What cannot be remembered is not begun: the boot loader hears nothing that a restart would not know of. */
 static void test_state_fails_at_the_switch(void **state)
 {
@@ -490,6 +567,8 @@ static const struct CMUnitTest tests[] = {
 	TROUBLE(test_slot_too_small),
 	TROUBLE(test_boot_loader_fails),
 	TROUBLE(test_storage_fails_for_a_while),
+	TROUBLE(test_full_disk_is_tried_again),
+	TROUBLE(test_short_trouble_costs_seconds),
 	TROUBLE(test_state_fails_at_the_switch),
 	TROUBLE(test_damaged_files),
 	TROUBLE(test_hardware_floor),

@@ -2,7 +2,9 @@
 
 #include "carousel-rx/daemon/storage_files.h"
 
+#include <stdbool.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct fixture {
@@ -84,6 +86,35 @@ static void test_one_receiver_a_box(void **state)
 	assert_int_equal(storage_files_open(&second, &f->config, &storage), CAROUSEL_E_BUSY);
 }
 
+/* A slot that is read-only at the start: told at each write, and written as soon as it may be. */
+static void test_read_only_slot(void **state)
+{
+	struct fixture *f = *state;
+	struct storage_files_config config = f->config;
+	struct storage_files files;
+	struct carousel_rx_storage s;
+	char state_dir[600], byte;
+	bool is_root = geteuid() == 0;
+	assert_int_equal(f->storage.write(f->storage.user, RX_SLOT_TARGET, 0, "y", 1), 0);
+	storage_files_close(&f->files);
+	snprintf(state_dir, sizeof state_dir, "%s/other", f->dir);
+	config.state_dir = state_dir;
+	assert_int_equal(chmod(f->dir, 0777), 0);
+	assert_int_equal(chmod(f->b, 0444), 0);
+	if (is_root)
+		assert_int_equal(seteuid(65534), 0); /* root may write everything */
+	assert_int_equal(storage_files_open(&files, &config, &s), 0);
+	assert_int_equal(s.write(s.user, RX_SLOT_TARGET, 0, "x", 1), CAROUSEL_E_READ_ONLY);
+	assert_int_equal(s.read(s.user, RX_SLOT_TARGET, 0, &byte, 1), 0);
+	if (is_root)
+		assert_int_equal(seteuid(0), 0);
+	assert_int_equal(chmod(f->b, 0644), 0);
+	assert_int_equal(s.write(s.user, RX_SLOT_TARGET, 0, "x", 1), 0);
+	assert_int_equal(s.read(s.user, RX_SLOT_TARGET, 0, &byte, 1), 0);
+	assert_int_equal(byte, 'x');
+	storage_files_close(&files);
+}
+
 static void test_what_cannot_be_opened(void **state)
 {
 	struct fixture *f = *state;
@@ -108,6 +139,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_slot, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_state_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_receiver_a_box, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_read_only_slot, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_cannot_be_opened, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
