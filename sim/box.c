@@ -2,6 +2,7 @@
 
 #include "common/carousel_error.h"
 #include "sim/airtime.h"
+#include "sim/box_seed.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -24,10 +25,10 @@ static int boot_state_of(void *user, struct carousel_boot_state *state)
 
 static int boot_mark_bad(void *user, int slot)
 {
-	static const uint8_t nothing[32] = {0};
 	struct box *b = user;
 	/* Without payload nothing is written over the old image's name. */
-	return b->storage.has_payload ? 0 : box_storage_fill(&b->storage, slot, nothing, NULL, 0);
+	box_storage_forget(&b->storage, slot, false);
+	return 0;
 }
 
 static int boot_try_slot(void *user, int slot, unsigned tries)
@@ -65,6 +66,18 @@ static void box_note_image(struct box *b, const json_t *event)
 	}
 }
 
+/* Another image grows where parts of this one lay: what it leaves of them is not reckoned with. */
+static void box_note_begun(struct box *b, const char *text)
+{
+	json_t *event = b->storage.has_payload || b->group->have <= 0 ? NULL : json_loads(text, 0, NULL);
+	const char *sha256 = json_string_value(json_object_get(json_object_get(event, "image"), "sha256"));
+	uint8_t digest[32];
+	if (sha256 && hash_parse_sha256(sha256, strlen(sha256), digest) == 0 &&
+		!box_storage_has_parts_of(&b->storage, b->boot_state.target, digest))
+		box_storage_forget(&b->storage, b->boot_state.target, true);
+	json_decref(event);
+}
+
 static void box_note_offer(struct box *b)
 {
 	const struct scenario_group *g = b->group;
@@ -80,8 +93,10 @@ static void box_event(void *user, const struct carousel_rx_event *e)
 	json_t *event;
 	if (e->kind == CAROUSEL_RX_EVENT_PROGRESS || e->kind == CAROUSEL_RX_EVENT_ALARM)
 		return;
-	if (e->kind == CAROUSEL_RX_EVENT_STATE && e->state == CAROUSEL_RX_RECEIVING)
+	if (e->kind == CAROUSEL_RX_EVENT_STATE && e->state == CAROUSEL_RX_RECEIVING) {
 		b->is_receiving = true;
+		box_note_begun(b, e->json);
+	}
 	if (e->state < CAROUSEL_RX_RECEIVED && e->kind != CAROUSEL_RX_EVENT_REBOOT)
 		return;
 	event = json_loads(e->json, 0, NULL);
@@ -190,6 +205,8 @@ int box_init(struct box *b, const struct carousel_allocator *allocator, struct r
 		if (s->images[i].version == b->version && strcmp(s->images[i].class_name, b->who.class_name) == 0)
 			result = box_storage_fill(&b->storage, 0, headend->images[i].manifest.sha256,
 				headend->images[i].bytes, headend->images[i].len);
+	if (result == 0)
+		result = box_seed(&b->storage, headend, b->group, number);
 	b->boot = (struct carousel_boot){b, boot_state_of, boot_mark_bad, boot_try_slot, boot_confirm};
 	b->boot_state = (struct carousel_boot_state){.running = 0, .target = 1, .is_confirmed = 1};
 	b->config = (struct carousel_rx_config){.alloc_user = allocator ? allocator->user : NULL,

@@ -151,3 +151,53 @@ int box_storage_fill(struct box_storage *s, int slot, const uint8_t sha256[32], 
 	f->len = wanted;
 	return 0;
 }
+
+/* Noise that is no chunk of any image: every byte of a chunk the same, and the next chunk another. */
+static void box_noise(uint8_t *chunk, size_t len, uint64_t number)
+{
+	memset(chunk, (int)(number % 255 + 1), len);
+}
+
+int box_storage_fill_parts(struct box_storage *s, int slot, const uint8_t sha256[32], const uint8_t *bytes,
+	uint64_t len, const uint8_t *bits, uint32_t chunk_bytes)
+{
+	const uint64_t chunks = (len + chunk_bytes - 1) / chunk_bytes;
+	struct box_file *f = &s->slots[slot];
+	const uint64_t wanted = s->has_payload && bytes ? len : 2 * BOX_NAME_BYTES + (chunks + 7) / 8;
+	int result = wanted > s->slot_bytes ? CAROUSEL_E_NO_SPACE : box_grow(s, f, wanted);
+	if (result != 0)
+		return result;
+	f->len = wanted;
+	if (!s->has_payload || bytes == NULL) {
+		memset(f->bytes, 0, BOX_NAME_BYTES);
+		memcpy(f->bytes + BOX_NAME_BYTES, sha256, BOX_NAME_BYTES);
+		memcpy(f->bytes + 2 * BOX_NAME_BYTES, bits, (size_t)(chunks + 7) / 8);
+		return 0;
+	}
+	for (uint64_t i = 0; i < chunks; i++) {
+		const uint64_t at = i * chunk_bytes;
+		const size_t there = len - at < chunk_bytes ? (size_t)(len - at) : chunk_bytes;
+		if (bits[i / 8] >> i % 8 & 1)
+			memcpy(f->bytes + at, bytes + at, there);
+		else
+			box_noise(f->bytes + at, there, i);
+	}
+	return 0;
+}
+
+bool box_storage_has_parts_of(const struct box_storage *s, int slot, const uint8_t sha256[32])
+{
+	const struct box_file *f = &s->slots[slot];
+	return !s->has_payload && f->len > 2 * BOX_NAME_BYTES &&
+	       memcmp(f->bytes + BOX_NAME_BYTES, sha256, BOX_NAME_BYTES) == 0;
+}
+
+void box_storage_forget(struct box_storage *s, int slot, bool with_parts)
+{
+	struct box_file *f = &s->slots[slot];
+	if (s->has_payload)
+		return;
+	memset(f->bytes, 0, f->len < BOX_NAME_BYTES ? (size_t)f->len : BOX_NAME_BYTES);
+	if (with_parts && f->len > BOX_NAME_BYTES)
+		f->len = BOX_NAME_BYTES;
+}

@@ -105,8 +105,10 @@ static uint64_t fleet_complete(struct fleet *f, struct fleet_box *box, size_t im
 		const double symbols = completion_symbols_at(&index, loss, common, random_unit(&box->random));
 		double kept_received;
 		uint64_t kept = fleet_enough(f, box, image, lack, common, &kept_received);
-		const uint64_t known = airtime_until(&f->airtime, image, box->group, box->shift_ns, box->now_ns,
-			symbols * air->symbols / air->index_symbols, 1, NULL);
+		/* The index's symbols are spread over the pass; the first is some part of their distance away. */
+		const double until = (symbols - 1 + random_unit(&box->random)) * air->symbols / air->index_symbols;
+		const uint64_t known =
+			airtime_until(&f->airtime, image, box->group, box->shift_ns, box->now_ns, until, 1, NULL);
 		kept = kept > known ? kept : known;
 		if (kept < done) {
 			done = kept;

@@ -129,7 +129,7 @@ static int run_check(const struct scenario *s, const struct run_options *o)
 	if (o->shards && o->shard >= o->shards)
 		return CAROUSEL_E_ARGUMENT;
 	for (size_t i = 0; i < s->num_groups; i++)
-		if (s->groups[i].have > 0 || (s->groups[i].kill_every_ns && o->payload != HEADEND_BYTES))
+		if (s->groups[i].kill_every_ns && o->payload != HEADEND_BYTES)
 			return CAROUSEL_E_UNSUPPORTED;
 	return 0;
 }

@@ -15,7 +15,7 @@ struct run_options {
 
 /* *out is the caller's. Deterministic by seed; a box meets the same fate in any shard. Ends with the scenario, or
  * earlier when every box has what it is meant to have and nothing more will happen. Errors: ARGUMENT (shard),
- * UNSUPPORTED (boxes that have parts of the image, sudden ends without payload), MEMORY, LIMIT, those of the cores. */
+ * UNSUPPORTED (sudden ends without payload), MEMORY, LIMIT, those of the cores. */
 int run_scenario(
 	struct report **out, const struct carousel_allocator *, const struct scenario *, const struct run_options *);
 

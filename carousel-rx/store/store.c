@@ -140,7 +140,9 @@ int store_set_index(struct store *s)
 {
 	if (!s->has_tables || s->is_probe || !s->image.has_index)
 		return CAROUSEL_E_ARGUMENT;
-	if (!s->config.allow_absent && !s->decode.has_index)
+	if (s->config.allow_absent)
+		store_index_named(s);
+	else if (!s->decode.has_index)
 		s->wants_index = true;
 	return 0;
 }

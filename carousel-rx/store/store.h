@@ -35,7 +35,8 @@ struct store_config {
 	uint64_t write_rate_bps; /* 0: unlimited */
 	uint64_t sync_interval_ns;
 	/* Payloads may be absent: identities only, nothing is written. A slot is then taken to hold the image with
-	 * whose SHA-256 it begins. */
+	 * whose SHA-256 it begins, and of the one whose SHA-256 follows those chunks of 4 KiB whose bits are set in the
+	 * bytes behind, from the lowest bit of the first. */
 	bool allow_absent;
 };
 

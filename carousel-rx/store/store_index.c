@@ -51,9 +51,38 @@ void store_index_opened(struct store *s)
 			map_suspect(&s->map, sbn);
 }
 
+/* Where a slot without payload says of what image it holds chunks, and of which. */
+#define LOOK_NAME_AT   32u
+#define LOOK_CHUNKS_AT 64u
+
+void store_index_named(struct store *s)
+{
+	const struct carousel_rx_storage *storage = s->config.storage;
+	uint8_t name[32];
+	if (s->decode.has_index)
+		return;
+	s->decode.has_index = true;
+	s->look.next = look_end(s);
+	if (storage && s->geometry.num_pieces == 1 &&
+		storage->read(storage->user, RX_SLOT_TARGET, LOOK_NAME_AT, name, sizeof(name)) == 0 &&
+		memcmp(name, s->image.sha256, sizeof(name)) == 0)
+		s->look.next = 0;
+}
+
+static int look_named(struct store *s, uint64_t chunk, enum index_chunk *what)
+{
+	const struct carousel_rx_storage *storage = s->config.storage;
+	uint8_t bits = 0;
+	int result = storage->read(storage->user, RX_SLOT_TARGET, LOOK_CHUNKS_AT + chunk / 8, &bits, 1);
+	*what = bits >> chunk % 8 & 1 ? INDEX_PRESENT : INDEX_UNKNOWN;
+	return result == CAROUSEL_E_NEED_MORE ? 0 : result;
+}
+
 /* Chunks a job, so that all their symbols fit the staging. */
 static uint32_t look_most(const struct store *s)
 {
+	if (s->config.allow_absent)
+		return LOOK_CHUNKS;
 	uint32_t symbols = (LOOK_CHUNK + s->geometry.symbol_size - 1) / s->geometry.symbol_size;
 	uint32_t most = staging_room(&s->staging) / symbols;
 	return most < LOOK_CHUNKS ? most : LOOK_CHUNKS;
@@ -81,7 +110,9 @@ int store_look_run(struct store *s)
 	struct store_look *l = &s->look;
 	int result = 0;
 	for (uint32_t i = 0; result == 0 && i < l->count; i++)
-		result = index_look(&s->work_io, l->chunk[i], &l->what[i], l->data + (size_t)i * LOOK_CHUNK);
+		result = s->config.allow_absent
+				 ? look_named(s, l->chunk[i], &l->what[i])
+				 : index_look(&s->work_io, l->chunk[i], &l->what[i], l->data + (size_t)i * LOOK_CHUNK);
 	return result;
 }
 
@@ -99,6 +130,11 @@ static bool look_take(struct store *s, uint32_t i, uint64_t now_ns)
 		/* It may have been received meanwhile. */
 		if (!look_is_free(s, off, &sbn, &esi))
 			continue;
+		if (s->config.allow_absent) {
+			if (map_reserve(&s->map, sbn, esi, &spot) == 0)
+				map_stored(&s->map, sbn, esi, &spot, 0);
+			continue;
+		}
 		if (staging_room(&s->staging) == 0)
 			return false;
 		if (map_reserve(&s->map, sbn, esi, &spot) == 0)

@@ -108,5 +108,7 @@ int store_look_run(struct store *); /* in a job */
 void store_look_finish(struct store *, uint64_t now_ns);
 /* The index was found right. */
 void store_index_opened(struct store *);
+/* Without payload: what the slot is said to hold of the image is looked up from now on. */
+void store_index_named(struct store *);
 
 #endif

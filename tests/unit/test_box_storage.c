@@ -69,6 +69,46 @@ static void test_slots_change_places(void **state)
 	box_storage_deinit(&s);
 }
 
+/* The odd chunks of four. */
+static void test_parts_of_an_image(void **state)
+{
+	static const uint8_t name[32] = {7}, other[32] = {8}, nothing[32], bits[1] = {0x0a};
+	uint8_t image[4 * 8 - 3], out[96];
+	struct box_storage s;
+	(void)state;
+	for (unsigned i = 0; i < sizeof image; i++)
+		image[i] = (uint8_t)(100 + i);
+	assert_int_equal(box_storage_init(&s, NULL, 100, true), 0);
+	const struct carousel_rx_storage *t = &s.table;
+	assert_int_equal(box_storage_fill_parts(&s, 1, name, image, sizeof image, bits, 8), 0);
+	assert_int_equal(t->read(t->user, RX_SLOT_TARGET, 0, out, sizeof image), 0);
+	assert_memory_equal(out + 8, image + 8, 8);
+	assert_memory_equal(out + 24, image + 24, 5);
+	assert_memory_not_equal(out, image, 8);
+	assert_memory_not_equal(out + 16, image + 16, 8);
+	assert_memory_not_equal(out, out + 16, 8);
+	assert_false(box_storage_has_parts_of(&s, 1, name));
+	box_storage_forget(&s, 1, true); /* bytes stay until others are written */
+	assert_int_equal(t->read(t->user, RX_SLOT_TARGET, 8, out, 8), 0);
+	assert_memory_equal(out, image + 8, 8);
+	assert_int_equal(box_storage_fill_parts(&s, 1, name, image, 101, bits, 8), CAROUSEL_E_NO_SPACE);
+	box_storage_deinit(&s);
+	/* Without payload: no name of a whole image, that of the one in parts, a bit a chunk. */
+	assert_int_equal(box_storage_init(&s, NULL, 100, false), 0);
+	assert_int_equal(box_storage_fill_parts(&s, 1, name, NULL, 4 * 8 - 3, bits, 8), 0);
+	assert_int_equal(t->read(t->user, RX_SLOT_TARGET, 0, out, 65), 0);
+	assert_memory_equal(out, nothing, 32);
+	assert_memory_equal(out + 32, name, 32);
+	assert_int_equal(out[64], 0x0a);
+	assert_true(box_storage_has_parts_of(&s, 1, name));
+	assert_false(box_storage_has_parts_of(&s, 1, other));
+	box_storage_forget(&s, 1, false);
+	assert_true(box_storage_has_parts_of(&s, 1, name));
+	box_storage_forget(&s, 1, true);
+	assert_false(box_storage_has_parts_of(&s, 1, name));
+	box_storage_deinit(&s);
+}
+
 static int attempt(const struct carousel_allocator *allocator, void *user)
 {
 	struct box_storage s;
@@ -92,6 +132,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_slots_change_places),
+		cmocka_unit_test(test_parts_of_an_image),
 		cmocka_unit_test(test_no_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
