@@ -268,6 +268,11 @@ struct carousel_job *carousel_rx_next_job(struct carousel_rx *rx)
 	return job ? job : desk_next_job(rx);
 }
 
+int carousel_job_is_background(const struct carousel_job *job)
+{
+	return job->is_background;
+}
+
 void carousel_job_run(struct carousel_job *job)
 {
 	job->run(job);

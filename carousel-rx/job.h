@@ -4,7 +4,10 @@
 
 #include "carousel_rx.h"
 
+#include <stdbool.h>
+
 struct carousel_job {
+	bool is_background;                 /* nobody waits for it: reception goes on however long it takes */
 	void (*run)(struct carousel_job *); /* sets result; touches only what the job owns */
 	int result;
 	/* On the receiver's thread afterwards: takes the job's outcome over and frees or re-arms the job.

@@ -230,6 +230,9 @@ CAROUSEL_API int carousel_rx_on_deadline(struct carousel_rx *, uint64_t now_ns);
 CAROUSEL_API struct carousel_job *carousel_rx_next_job(struct carousel_rx *);
 CAROUSEL_API void carousel_job_run(struct carousel_job *);
 CAROUSEL_API int carousel_rx_job_done(struct carousel_rx *, struct carousel_job *, uint64_t now_ns);
+/* 1 for decoding, hashing and scanning, at which the processor is for long and for which reception does not wait: an
+ * owner may run them on threads of lower priority. The others are short, and what is heard is lost while they wait. */
+CAROUSEL_API int carousel_job_is_background(const struct carousel_job *);
 
 /* 0, or REFUSED (the rule or the state forbids it; status tells why), ARGUMENT, NOT_FOUND (nothing is offered). */
 CAROUSEL_API int carousel_rx_request(struct carousel_rx *, enum carousel_rx_verb, uint64_t arg, uint64_t now_ns);

@@ -28,6 +28,7 @@ struct write_job {
 	struct store *store;
 	struct staging_buffer *buffer;
 	bool is_running;
+	uint64_t journal_bytes; /* afterwards: the receiver's thread does not wait for the journal's lock */
 };
 
 /* Chunks that are looked up in index and slot by one job. */
@@ -45,6 +46,7 @@ struct work_job {
 	struct store *store;
 	enum store_work kind;
 	bool is_running;
+	uint64_t journal_bytes; /* as above */
 };
 
 /* An allocator that counts what the store holds; the receiver's thread only. */

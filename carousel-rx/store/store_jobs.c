@@ -32,15 +32,16 @@ static void write_run(struct carousel_job *job)
 	struct write_job *w = (struct write_job *)(void *)job;
 	struct store *s = w->store;
 	job->result = staging_write(&s->staging, w->buffer, &s->write_io, &s->journal);
+	w->journal_bytes = journal_bytes(&s->journal);
 }
 
 /* Garbage comes from blocks that are done and from symbols that came one by one. */
-static void jobs_look_at_journal(struct store *s)
+static void jobs_look_at_journal(struct store *s, uint64_t journal_bytes)
 {
 	uint64_t live;
 	if (s->config.allow_absent)
 		return;
-	s->journal_bytes_seen = journal_bytes(&s->journal);
+	s->journal_bytes_seen = journal_bytes;
 	if (s->phase != STORE_RECEIVING || s->journal_bytes_seen <= s->compact_at)
 		return;
 	live = compact_live_bytes(&s->map);
@@ -69,7 +70,7 @@ static int write_done(struct carousel_job *job, uint64_t now_ns)
 	if (!s->is_dirty)
 		s->dirty_since_ns = now_ns;
 	s->is_dirty = true;
-	jobs_look_at_journal(s);
+	jobs_look_at_journal(s, w->journal_bytes);
 	return 0;
 }
 
@@ -120,6 +121,13 @@ static void work_run(struct carousel_job *job)
 		job->result = compact_run(&s->decode, &s->journal);
 		break;
 	}
+	w->journal_bytes = journal_bytes(&s->journal);
+}
+
+/* What reception waits for is not among them: opening, syncing, compacting. */
+static bool work_is_background(enum store_work kind)
+{
+	return kind == WORK_DECODE || kind == WORK_VERIFY || kind == WORK_INDEX_OPEN || kind == WORK_INDEX_LOOK;
 }
 
 /* Nothing that lies in the slot can be told right from wrong: all over again. */
@@ -193,7 +201,7 @@ static int work_done(struct carousel_job *job, uint64_t now_ns)
 		store_break(s, result);
 		return 0;
 	}
-	jobs_look_at_journal(s);
+	jobs_look_at_journal(s, w->journal_bytes);
 	switch (w->kind) {
 	case WORK_OPEN:
 	case WORK_START_OVER:
@@ -275,6 +283,7 @@ static struct carousel_job *work_start(struct store *s, enum store_work kind)
 	s->work.kind = kind;
 	s->work.is_running = true;
 	s->work.job.result = 0;
+	s->work.job.is_background = work_is_background(kind);
 	return &s->work.job;
 }
 
