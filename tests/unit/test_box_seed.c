@@ -30,7 +30,8 @@ struct fixture {
 
 static void fixture_init(struct fixture *f, enum headend_payload payload)
 {
-	assert_int_equal(scenario_parse(&f->scenario, NULL, TEXT, sizeof TEXT - 1, "a", NULL, read_map, NULL), 0);
+	const struct scenario_files files = {.read = read_map};
+	assert_int_equal(scenario_parse(&f->scenario, NULL, TEXT, sizeof TEXT - 1, "a", NULL, &files), 0);
 	assert_int_equal(headend_new(&f->headend, NULL, f->scenario, payload), 0);
 	assert_int_equal(box_storage_init(&f->storage, NULL, 1 << 20, payload == HEADEND_BYTES), 0);
 }
