@@ -47,6 +47,7 @@ RX_LIBS    := $(shell pkg-config --libs $(PKGS_RX) 2>/dev/null) $(RS_LIBS) -lm
 
 # ---- rooms -----------------------------------------------------------------------------------
 # A room's own .c files are its library; <room>/cli and <room>/daemon are its program.
+comma   := ,
 sources = $(sort $(foreach d,$(1),$(wildcard $(d)/*.c)))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
@@ -139,6 +140,10 @@ BENCH_BIN := $(addprefix $(BUILD)/tests/bench/,$(BENCHES))
 $(BENCH_BIN): %: %.o $(LIB_TEST) $(LIBS)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIB_TEST) $(LIBS) $(PKG_LIBS) $(RS_LIBS) -lisal -lcmocka -lm
+
+# These programs put a file system of their own under the real code (tests/lib/flash_fs.h).
+FLASH_WRAPS := open close pread pwrite write fsync fdatasync ftruncate fstat stat mkdir rename unlink flock ioctl
+$(BUILD)/bin/life_cut $(BUILD)/tests/unit/test_life_cut: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,$(FLASH_WRAPS))
 
 -include $(patsubst %.c,$(BUILD)/%.d,$(SRC_ALL))
 
@@ -236,8 +241,11 @@ check-unit: $(UNIT_BIN) $(TOOLS) $(addprefix $(BUILD)/bin/,$(PROGRAMS))
 check-e2e: all $(TOOLS)
 	@BUILD=$(BUILD) tests/lib/run-e2e.sh
 
-check-faults: $(BUILD)/bin/power_cut $(BUILD)/bin/kill_store
+# Whole lives in two parts, on two cores.
+check-faults: $(addprefix $(BUILD)/bin/,power_cut life_cut kill_store)
 	$(BUILD)/bin/power_cut
+	@$(BUILD)/bin/life_cut 1 0 2 >$(BUILD)/life_cut.log 2>&1 & part=$$!; $(BUILD)/bin/life_cut 1 1 2; status=$$?; \
+		wait $$part || status=1; cat $(BUILD)/life_cut.log; exit $$status
 	$(BUILD)/bin/kill_store
 
 check-mutants:

@@ -152,6 +152,28 @@ static void fake_image_index(struct fake_image *image)
 	chunk_index_builder_free(builder);
 }
 
+void fake_image_init_bytes(struct fake_image *image, struct fake_tx *tx, const char *class_name, uint32_t version,
+	const uint8_t *bytes, const struct object_layout *layout)
+{
+	struct manifest *m = &image->manifest;
+	char *payload;
+	size_t payload_len;
+	memset(image, 0, sizeof(*image));
+	image->len = (size_t)layout->image_bytes;
+	image->bytes = malloc(image->len);
+	assert_non_null(image->bytes);
+	memcpy(image->bytes, bytes, image->len);
+	snprintf(m->class_name, sizeof(m->class_name), "%s", class_name);
+	m->version = version;
+	m->layout = *layout;
+	assert_int_equal(hash_sha256(image->bytes, image->len, m->sha256), 0);
+	fake_image_index(image);
+	assert_int_equal(manifest_print(NULL, m, &payload, &payload_len), 0);
+	assert_int_equal(hash_sha256(payload, payload_len, image->manifest_sha256), 0);
+	image->manifest_text = fake_tx_sign(tx, ENVELOPE_TYPE_MANIFEST, payload, payload_len, FAKE_KEY_IMAGE);
+	memory_free(NULL, payload);
+}
+
 void fake_image_init(struct fake_image *image, struct fake_tx *tx, const char *class_name, uint32_t version, size_t len,
 	uint64_t seed)
 {
@@ -160,24 +182,14 @@ void fake_image_init(struct fake_image *image, struct fake_tx *tx, const char *c
 		.symbol_size = FAKE_TX_SYMBOL_BYTES,
 		.block_symbols = 64,
 		.max_encoding_symbols = tx->scheme == FEC_REED_SOLOMON_GF256 ? 128 : 0};
-	struct manifest *m = &image->manifest;
-	char *payload;
-	size_t payload_len;
-	memset(image, 0, sizeof(*image));
-	image->bytes = malloc(len);
-	assert_non_null(image->bytes);
-	image->len = len;
+	struct object_layout layout;
+	uint8_t *bytes = malloc(len);
+	assert_non_null(bytes);
 	for (size_t i = 0; i < len; i++)
-		image->bytes[i] = (uint8_t)test_random(&seed);
-	snprintf(m->class_name, sizeof(m->class_name), "%s", class_name);
-	m->version = version;
-	assert_int_equal(hash_sha256(image->bytes, len, m->sha256), 0);
-	assert_int_equal(object_layout_choose(&m->layout, &wish, len), 0);
-	fake_image_index(image);
-	assert_int_equal(manifest_print(NULL, m, &payload, &payload_len), 0);
-	assert_int_equal(hash_sha256(payload, payload_len, image->manifest_sha256), 0);
-	image->manifest_text = fake_tx_sign(tx, ENVELOPE_TYPE_MANIFEST, payload, payload_len, FAKE_KEY_IMAGE);
-	memory_free(NULL, payload);
+		bytes[i] = (uint8_t)test_random(&seed);
+	assert_int_equal(object_layout_choose(&layout, &wish, len), 0);
+	fake_image_init_bytes(image, tx, class_name, version, bytes, &layout);
+	free(bytes);
 }
 
 void fake_image_deinit(struct fake_image *image)
@@ -219,7 +231,7 @@ struct fake_object *fake_tx_put_image(struct fake_tx *tx, const struct fake_imag
 
 void fake_tx_send(struct fake_tx *tx, struct alc_packet *p, const uint8_t *payload, size_t len)
 {
-	uint8_t packet[2048];
+	uint8_t packet[4400];
 	struct bytes_writer w;
 	bytes_writer_init(&w, packet, sizeof(packet));
 	p->lct.version = LCT_VERSION;

@@ -68,6 +68,9 @@ void fake_tx_remove(struct fake_tx *, const char *role, uint32_t version);
 /* An image of random bytes from a seed, with its signed manifest. Striped layout. */
 void fake_image_init(
 	struct fake_image *, struct fake_tx *, const char *class_name, uint32_t version, size_t len, uint64_t seed);
+/* The same of given bytes (layout->image_bytes of them) in a given layout. */
+void fake_image_init_bytes(struct fake_image *, struct fake_tx *, const char *class_name, uint32_t version,
+	const uint8_t *bytes, const struct object_layout *layout);
 void fake_image_deinit(struct fake_image *);
 /* The map's image line. */
 void fake_image_line(const struct fake_image *, char *line, size_t cap);

@@ -6,31 +6,10 @@
 #define TESTS_LIB_POWER_STORAGE_H
 
 #include "carousel_rx.h"
+#include "tests/lib/power_file.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-
-struct power_change {
-	bool is_truncate;
-	uint64_t off; /* or the new length */
-	size_t len;
-	uint8_t *data;
-};
-
-struct power_file {
-	uint8_t *now, *durable;
-	uint64_t now_len, durable_len;
-	size_t now_cap, durable_cap;
-	uint64_t device_bytes; /* 0: a regular file */
-	struct power_change *change;
-	size_t num_changes, cap_changes;
-};
-
-enum power_luck {
-	POWER_ALL_LOST,
-	POWER_ALL_KEPT, /* as after SIGKILL */
-	POWER_RANDOM,
-};
 
 struct power_storage {
 	struct carousel_rx_storage table;
