@@ -2,6 +2,7 @@
 
 #include "common/carousel_error.h"
 #include "sim/airtime.h"
+#include "sim/download.h"
 #include "sim/moments.h"
 #include "sim/random.h"
 
@@ -18,7 +19,7 @@ struct fleet {
 	struct report *report;
 	struct airtime airtime;
 	struct moments moments;
-	struct completion_loss losses[SCENARIO_MAX_GROUPS];
+	struct download download;
 };
 
 /* One box at a time. */
@@ -41,7 +42,7 @@ struct fleet_box {
 /* The box hears of something that is sent in every control period from then on; later when packets are lost. */
 static uint64_t fleet_hear(const struct fleet *f, struct fleet_box *box, uint64_t at_ns)
 {
-	const double loss = f->losses[box->group_number].mean;
+	const double loss = f->download.losses[box->group_number].mean;
 	const double rounds = (double)random_geometric(&box->random, 1 - loss) - random_unit(&box->random);
 	at_ns = airtime_next_hearing(box->group, box->shift_ns, at_ns);
 	if (at_ns == SCENARIO_NEVER)
@@ -76,65 +77,70 @@ static size_t fleet_wanted(const struct fleet *f, const struct fleet_box *box, c
 	return moments_image(&f->moments, d->image);
 }
 
-/* When a box that lacks a share of the image has been sent enough of it; *received: symbols that came by then. */
-static uint64_t fleet_enough(
-	struct fleet *f, struct fleet_box *box, size_t image, double lack, double common, double *received)
+/* When the box has been sent enough of the image, all of it or what it lacks; *received: symbols that came by then. */
+static int fleet_enough(struct fleet *f, struct fleet_box *box, size_t image, bool is_partly, double common,
+	double *received, uint64_t *at_ns)
 {
-	const struct airtime_image *air = &f->airtime.images[image];
-	const struct completion_loss *loss = &f->losses[box->group_number];
-	const struct completion_image body = {air->symbols / air->num_blocks * lack, air->num_blocks};
-	const double symbols = completion_symbols_at(&body, loss, common, random_unit(&box->random));
-	double sent;
-	uint64_t at = airtime_until(
-		&f->airtime, image, box->group, box->shift_ns, box->now_ns, symbols, lack > 0 ? lack : 1, &sent);
-	*received = sent * (1 - loss->mean);
-	return at;
+	/* Of the source pass only that is of use to it which it lacks; cyclic schemes reckon with that themselves. */
+	const double lack = 1 - box->group->have;
+	const double useful = is_partly && lack > 0 && !download_is_cyclic(f->scenario) ? lack : 1;
+	double symbols, sent;
+	int result = download_symbols(
+		&f->download, image, box->group_number, is_partly, common, random_unit(&box->random), &symbols);
+	if (result != 0)
+		return result;
+	*at_ns = airtime_until(&f->airtime, image, box->group, box->shift_ns, box->now_ns, symbols, useful, &sent);
+	*received = sent * (1 - f->download.losses[box->group_number].mean);
+	return 0;
 }
 
 /* When the box has the image, listening from now on, if nothing intervenes. What it has already is of use once the
  * index tells what that is. */
-static uint64_t fleet_complete(struct fleet *f, struct fleet_box *box, size_t image, double *received, double *needed)
+static int fleet_complete(
+	struct fleet *f, struct fleet_box *box, size_t image, double *received, double *needed, uint64_t *done_ns)
 {
 	const struct airtime_image *air = &f->airtime.images[image];
-	const struct completion_loss *loss = &f->losses[box->group_number];
-	const double lack = 1 - box->group->have, common = random_unit(&box->random);
-	uint64_t done = fleet_enough(f, box, image, 1, common, received);
+	const struct completion_loss *loss = &f->download.losses[box->group_number];
+	const double common = random_unit(&box->random);
+	int result = fleet_enough(f, box, image, false, common, received, done_ns);
 	*needed = air->symbols;
-	if (lack < 1) {
+	if (result == 0 && box->group->have > 0) {
 		const struct completion_image index = {air->index_symbols, 1};
 		const double symbols = completion_symbols_at(&index, loss, common, random_unit(&box->random));
-		double kept_received;
-		uint64_t kept = fleet_enough(f, box, image, lack, common, &kept_received);
 		/* The index's symbols are spread over the pass; the first is some part of their distance away. */
 		const double until = (symbols - 1 + random_unit(&box->random)) * air->symbols / air->index_symbols;
 		const uint64_t known =
 			airtime_until(&f->airtime, image, box->group, box->shift_ns, box->now_ns, until, 1, NULL);
+		double kept_received;
+		uint64_t kept;
+		result = fleet_enough(f, box, image, true, common, &kept_received, &kept);
 		kept = kept > known ? kept : known;
-		if (kept < done) {
-			done = kept;
+		if (result == 0 && kept < *done_ns) {
+			*done_ns = kept;
 			*received = kept_received;
-			*needed = air->symbols * lack;
+			*needed = air->symbols * (1 - box->group->have);
 		}
 	}
-	if (done != SCENARIO_NEVER && box->group->write_rate_bps) {
+	if (result == 0 && *done_ns != SCENARIO_NEVER && box->group->write_rate_bps) {
 		const uint64_t written = box->now_ns + (uint64_t)((double)f->scenario->images[image].size_bytes * 8e9 /
 								  (double)box->group->write_rate_bps);
-		done = written > done ? written : done;
+		*done_ns = written > *done_ns ? written : *done_ns;
 	}
-	return done;
+	return result;
 }
 
 /* Receives the image while the decision stands. True when it is complete; otherwise now_ns is when that ended. */
 static int fleet_receive(struct fleet *f, struct fleet_box *box, size_t image, bool *is_complete)
 {
 	double received, needed;
-	const uint64_t done_ns = fleet_complete(f, box, image, &received, &needed);
-	uint64_t moment = box->now_ns;
+	uint64_t done_ns, moment = box->now_ns;
+	int result = fleet_complete(f, box, image, &received, &needed, &done_ns);
 	*is_complete = false;
+	if (result != 0)
+		return result;
 	while ((moment = moments_next(&f->moments, moment)) < done_ns && moment < f->scenario->duration_ns) {
 		const uint64_t heard = fleet_hear(f, box, moment);
 		struct policy_decision d;
-		int result;
 		if (heard >= done_ns)
 			break;
 		result = fleet_decide(f, box, heard, &d);
@@ -297,14 +303,13 @@ int fleet_run(struct report **out, const struct carousel_allocator *allocator, c
 		result = airtime_init(&f.airtime, allocator, s);
 	if (result == 0)
 		result = moments_init(&f.moments, allocator, s, NULL);
-	for (size_t i = 0; i < s->num_groups; i++)
-		f.losses[i] = channel_completion_loss(
-			&s->groups[i].channel, s->transmitter.wish.symbol_size + (size_t)PLAN_OVERHEAD);
+	download_init(&f.download, allocator, s);
 	for (uint64_t box = o->shard, played = 0; box < s->boxes && result == 0; box += shards, played++) {
 		result = fleet_play(&f, box);
 		if (result == 0 && o->progress && played % FLEET_PROGRESS_BOXES == 0)
 			result = o->progress(o->user, (double)box / (double)s->boxes);
 	}
+	download_deinit(&f.download);
 	airtime_deinit(&f.airtime);
 	moments_deinit(&f.moments);
 	if (result == 0) {

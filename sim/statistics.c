@@ -1,5 +1,7 @@
 #include "sim/statistics.h"
 
+#include "common/beta.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -78,43 +80,12 @@ double statistics_chi_square_p(double chi_square, unsigned degrees)
 	return degrees ? statistics_gamma_q(degrees / 2.0, chi_square / 2) : 1;
 }
 
-/* The incomplete beta function's continued fraction (Abramowitz and Stegun 26.5.8). */
-static double beta_fraction(double a, double b, double x)
-{
-	double c = 1, d = 1 - (a + b) * x / (a + 1), h;
-	d = 1 / (fabs(d) < 1e-300 ? 1e-300 : d);
-	h = d;
-	for (unsigned m = 1; m < 100000; m++) {
-		const double even = m * (b - m) * x / ((a + 2.0 * m - 1) * (a + 2.0 * m));
-		const double odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1));
-		double step;
-		d = 1 + even * d;
-		c = 1 + even / c;
-		d = 1 / (fabs(d) < 1e-300 ? 1e-300 : d);
-		c = fabs(c) < 1e-300 ? 1e-300 : c;
-		h *= d * c;
-		d = 1 + odd * d;
-		c = 1 + odd / c;
-		d = 1 / (fabs(d) < 1e-300 ? 1e-300 : d);
-		c = fabs(c) < 1e-300 ? 1e-300 : c;
-		step = d * c;
-		h *= step;
-		if (fabs(step - 1) < 1e-14)
-			break;
-	}
-	return h;
-}
-
 double statistics_binomial_tail(double n, double k, double p)
 {
-	double a = k, b = n - k + 1, front;
 	if (k <= 0 || p >= 1)
 		return k <= n ? 1 : 0;
 	if (n < k || p <= 0)
 		return 0;
 	/* P(X >= k) = I_p(k, n - k + 1). */
-	front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(p) + b * log1p(-p));
-	if (p < (a + 1) / (a + b + 2))
-		return front * beta_fraction(a, b, p) / a;
-	return 1 - front * beta_fraction(b, a, 1 - p) / b;
+	return beta_regularised(k, n - k + 1, p);
 }
