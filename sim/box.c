@@ -206,7 +206,7 @@ int box_init(struct box *b, const struct carousel_allocator *allocator, struct r
 			result = box_storage_fill(&b->storage, 0, headend->images[i].manifest.sha256,
 				headend->images[i].bytes, headend->images[i].len);
 	if (result == 0)
-		result = box_seed(&b->storage, headend, b->group, number);
+		result = box_seed(&b->storage, headend, &b->who, b->group->have, number);
 	b->boot = (struct carousel_boot){b, boot_state_of, boot_mark_bad, boot_try_slot, boot_confirm};
 	b->boot_state = (struct carousel_boot_state){.running = 0, .target = 1, .is_confirmed = 1};
 	b->config = (struct carousel_rx_config){.alloc_user = allocator ? allocator->user : NULL,

@@ -9,11 +9,11 @@
 
 #define SEED_STREAM (1ull << 63) /* random numbers apart from those of channels and habits */
 
-size_t box_seed_image(const struct scenario *s, const struct scenario_group *g)
+size_t box_seed_image(const struct scenario *s, const struct scenario_box *box)
 {
 	size_t i = 0;
 	while (i < s->num_images &&
-		(strcmp(s->images[i].class_name, g->class_name) != 0 || s->images[i].version == g->version))
+		(strcmp(s->images[i].class_name, box->class_name) != 0 || s->images[i].version == box->version))
 		i++;
 	return i;
 }
@@ -31,19 +31,20 @@ static void seed_bits(uint8_t *bits, uint64_t chunks, double have, uint64_t seed
 	}
 }
 
-int box_seed(struct box_storage *storage, const struct headend *h, const struct scenario_group *g, uint64_t number)
+int box_seed(struct box_storage *storage, const struct headend *h, const struct scenario_box *box, double have,
+	uint64_t number)
 {
-	const size_t i = box_seed_image(h->scenario, g);
+	const size_t i = box_seed_image(h->scenario, box);
 	uint64_t chunks;
 	uint8_t *bits;
 	int result;
-	if (g->have <= 0 || i == h->scenario->num_images)
+	if (have <= 0 || i == h->scenario->num_images)
 		return 0;
 	chunks = chunk_index_chunks(h->images[i].len);
 	bits = memory_alloc(storage->allocator, (size_t)(chunks + 7) / 8, 1);
 	if (bits == NULL)
 		return CAROUSEL_E_MEMORY;
-	seed_bits(bits, chunks, g->have, h->scenario->seed, number);
+	seed_bits(bits, chunks, have, h->scenario->seed, number);
 	result = box_storage_fill_parts(storage, !storage->running, h->images[i].manifest.sha256, h->images[i].bytes,
 		h->images[i].len, bits, CHUNK_INDEX_CHUNK_BYTES);
 	memory_free(storage->allocator, bits);

@@ -6,13 +6,13 @@
 #include "sim/box_storage.h"
 #include "sim/headend.h"
 
-/* The image of which boxes of the group have a part: the first of their class in the scenario that is not the one they
- * run; num_images: none. */
-size_t box_seed_image(const struct scenario *, const struct scenario_group *);
+/* The image of which a box has a part: the first of its class in the scenario that is not the one it runs; num_images:
+ * none. */
+size_t box_seed_image(const struct scenario *, const struct scenario_box *);
 
-/* Lays group->have of that image's chunks into the slot that does not run: in one piece that begins anywhere and goes
- * round at the end, as what differs between two versions clusters. The rest is noise. By the scenario's seed and the
- * box's number among all. Errors: MEMORY, NO_SPACE. */
-int box_seed(struct box_storage *, const struct headend *, const struct scenario_group *, uint64_t number);
+/* Lays a share `have` of that image's chunks into the slot that does not run: in one piece that begins anywhere and
+ * goes round at the end, as what differs between two versions clusters. The rest is noise. By the scenario's seed and
+ * the box's number among all. Errors: MEMORY, NO_SPACE. */
+int box_seed(struct box_storage *, const struct headend *, const struct scenario_box *, double have, uint64_t number);
 
 #endif

@@ -71,12 +71,15 @@ static void test_the_share_and_the_image(void **state)
 	fixture_init(&names, HEADEND_NAMES);
 	fixture_init(&bytes, HEADEND_BYTES);
 	const struct scenario_group *g = &names.scenario->groups[0];
+	struct scenario_box first, other;
+	scenario_box_of(g, 0, &first);
+	scenario_box_of(g + 1, 0, &other);
 	/* Of its class, and not what it runs. */
-	assert_int_equal(box_seed_image(names.scenario, g), 2);
-	assert_int_equal(box_seed_image(names.scenario, g + 1), 3);
+	assert_int_equal(box_seed_image(names.scenario, &first), 2);
+	assert_int_equal(box_seed_image(names.scenario, &other), 3);
 	assert_int_equal(chunk_index_chunks(names.headend->images[2].len), 99);
-	assert_int_equal(box_seed(&names.storage, names.headend, g, 5), 0);
-	assert_int_equal(box_seed(&bytes.storage, bytes.headend, &bytes.scenario->groups[0], 5), 0);
+	assert_int_equal(box_seed(&names.storage, names.headend, &first, g->have, 5), 0);
+	assert_int_equal(box_seed(&bytes.storage, bytes.headend, &first, g->have, 5), 0);
 	held(&names, a);
 	held(&bytes, b);
 	assert_memory_equal(a, b, sizeof a);
@@ -87,11 +90,11 @@ static void test_the_share_and_the_image(void **state)
 	assert_int_equal(count, 30);
 	assert_int_equal(edges, 2);
 	/* Another box has others. */
-	assert_int_equal(box_seed(&names.storage, names.headend, g, 6), 0);
+	assert_int_equal(box_seed(&names.storage, names.headend, &first, g->have, 6), 0);
 	held(&names, c);
 	assert_memory_not_equal(a, c, sizeof a);
 	/* No image, no part of it. */
-	assert_int_equal(box_seed(&names.storage, names.headend, g + 1, 7), 0);
+	assert_int_equal(box_seed(&names.storage, names.headend, &other, g[1].have, 7), 0);
 	held(&names, a);
 	assert_memory_equal(a, c, sizeof a);
 	fixture_deinit(&names);
