@@ -16,10 +16,21 @@ static int ops_json(struct daemon *d, struct control_request *r, char *text)
 	return r->result ? 0 : CAROUSEL_E_MEMORY;
 }
 
+static const char *ops_priority(const struct daemon *d)
+{
+	if (d->background == NULL)
+		return "normal";
+	return atomic_load(&d->background_error) ? "refused" : "idle";
+}
+
 static int ops_status(struct daemon *d, struct control_request *r, uint64_t now_ns)
 {
+	int result;
 	channels_count_drops(&d->channels);
-	return ops_json(d, r, carousel_rx_status_json(d->rx, now_ns));
+	result = ops_json(d, r, carousel_rx_status_json(d->rx, now_ns));
+	if (result == 0)
+		json_object_set_new(r->result, "priority", json_string(ops_priority(d)));
+	return result;
 }
 
 static int ops_explain(struct daemon *d, struct control_request *r, uint64_t now_ns)

@@ -5,13 +5,16 @@
 #include "common/carousel_error.h"
 #include "common/io/clock.h"
 #include "common/io/daemon.h"
+#include "common/io/priority.h"
 
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define DAEMON_SECOND_NS 1000000000u
-#define DAEMON_STOP_NS   (5ull * DAEMON_SECOND_NS) /* what is not written by then is heard again */
+#define DAEMON_SECOND_NS  1000000000u
+#define DAEMON_BACKGROUND 1u                        /* threads */
+#define DAEMON_STOP_NS    (5ull * DAEMON_SECOND_NS) /* what is not written by then is heard again */
 
 static void daemon_fatal(void *user, int error)
 {
@@ -58,6 +61,33 @@ static void daemon_reboot(struct daemon *d)
 	}
 }
 
+/* ---- background ------------------------------------------------------------------------------------ */
+
+/* On each of its threads. What boot loaders and users wait for runs on the loop's pool, at normal priority: programs
+ * that are started there inherit it, and what has been put behind all others may not be allowed back. */
+static void daemon_background_start(void *user)
+{
+	struct daemon *d = user;
+	int result = priority_set_idle();
+	if (result)
+		atomic_store(&d->background_error, result);
+}
+
+static unsigned daemon_background_jobs(const struct daemon *d)
+{
+	return d->background ? workers_jobs(d->background) : 0;
+}
+
+static void daemon_tell_background(struct daemon *d)
+{
+	int error = atomic_load(&d->background_error);
+	if (error == 0 || d->has_told_background)
+		return;
+	d->has_told_background = true;
+	log_write(&d->log, CAROUSEL_LOG_WARNING, "idle priority: %s; decoding may be in others' way",
+		carousel_strerror(error));
+}
+
 /* ---- the core's wheels ------------------------------------------------------------------------------- */
 
 struct daemon_job {
@@ -85,8 +115,13 @@ static void daemon_give_out(struct daemon *d, struct carousel_job *job)
 {
 	struct daemon_job *j = malloc(sizeof(*j));
 	if (j) {
+		int result;
 		*j = (struct daemon_job){d, job};
-		if (loop_job(d->loop, daemon_job_run, daemon_job_done, j) == 0)
+		if (d->background && carousel_job_is_background(job))
+			result = workers_job(d->background, daemon_job_run, daemon_job_done, j);
+		else
+			result = loop_job(d->loop, daemon_job_run, daemon_job_done, j);
+		if (result == 0)
 			return;
 		free(j);
 	}
@@ -106,7 +141,7 @@ void daemon_pump(struct daemon *d)
 	}
 	if (d->wants_reboot)
 		daemon_reboot(d);
-	if (d->stop_ns && loop_jobs(d->loop) == 0)
+	if (d->stop_ns && loop_jobs(d->loop) == 0 && daemon_background_jobs(d) == 0)
 		loop_stop(d->loop);
 }
 
@@ -133,6 +168,7 @@ static void daemon_on_deadline(void *user, uint64_t now_ns)
 	}
 	if (now_ns >= d->second_ns) {
 		d->second_ns = now_ns + DAEMON_SECOND_NS;
+		daemon_tell_background(d);
 		channels_count_drops(&d->channels);
 	}
 	carousel_rx_on_deadline(d->rx, now_ns);
@@ -252,6 +288,8 @@ static int daemon_open_outside(struct daemon *d)
 		.user = d};
 	const char *what = "event loop";
 	int result = loop_new(&d->loop);
+	if (result == 0 && !d->settings->has_normal_priority)
+		result = workers_new(&d->background, d->loop, DAEMON_BACKGROUND, daemon_background_start, d);
 	if (result == 0)
 		result = loop_timer_new(d->loop, daemon_deadline, daemon_on_deadline, d, &d->timer);
 	if (result == 0)
@@ -276,13 +314,19 @@ static int daemon_open_outside(struct daemon *d)
 	return result;
 }
 
-static void daemon_close(struct daemon *d)
+static void daemon_close(struct daemon *d, int status)
 {
 	control_free(d->control);
 	d->control = NULL;
+	if (daemon_background_jobs(d)) {
+		/* On a busy box that may take for ever. The store is made for being left like this. */
+		log_write(&d->log, CAROUSEL_LOG_NOTICE, "stopped; a block that was being decoded is decoded again");
+		_exit(status);
+	}
 	if (d->loop) {
 		channels_close(&d->channels);
 		loop_timer_free(d->timer);
+		workers_free(d->background);
 		loop_free(d->loop);
 	}
 	carousel_rx_free(d->rx);
@@ -305,7 +349,7 @@ int daemon_run(const struct settings *settings)
 		if (loop_run(d->loop) == 0)
 			status = d->exit_status;
 	}
-	daemon_close(d);
+	daemon_close(d, status);
 	free(d);
 	return status;
 }

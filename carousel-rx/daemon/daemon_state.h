@@ -7,6 +7,9 @@
 #include "carousel-rx/daemon/os_release.h"
 #include "carousel-rx/daemon/storage_files.h"
 #include "common/io/control.h"
+#include "common/io/workers.h"
+
+#include <stdatomic.h>
 
 struct daemon {
 	const struct settings *settings;
@@ -19,6 +22,9 @@ struct daemon {
 	struct carousel_rx *rx;
 	struct loop *loop;
 	struct loop_timer *timer;
+	struct workers *background;  /* jobs at idle priority; NULL: with the others, on the loop's pool */
+	atomic_int background_error; /* the kernel's refusal */
+	bool has_told_background;
 	struct control *control;
 	struct channels channels;
 	uint64_t second_ns; /* of the next count of socket drops */

@@ -16,6 +16,7 @@
 
 static const char *const settings_prefetch[] = {"needed", "always", NULL};
 static const char *const settings_offers[] = {"ask", "install", "monthly", "ignore", NULL};
+static const char *const settings_priorities[] = {"idle", "normal", NULL};
 static const char *const settings_adapters[] = {"directory", "exec", "u-boot", "grub", NULL};
 static const char *const settings_levels[] = {"error", "warning", "notice", "info", "debug", NULL};
 
@@ -80,6 +81,7 @@ static void settings_receiver(struct settings *s)
 	s->write_rate_bps = config_rate_bps(r, "write-rate", 0, 64000, UINT64_MAX);
 	s->sync_interval_ns = config_duration_ns(r, "sync-interval", 0, 10000000, 3600000000000u);
 	s->socket_buffer_bytes = config_bytes(r, "socket-buffer", 8 * SETTINGS_MIB, 64 * 1024, 1024u * SETTINGS_MIB);
+	s->has_normal_priority = config_enum(r, "priority", 0, settings_priorities) == 1;
 	s->prefetch = config_enum(r, "prefetch", 0, settings_prefetch);
 	s->offers = config_enum(r, "offers", 0, settings_offers);
 	s->max_attempts = (unsigned)config_u64(r, "max-attempts", 2, 1, 100);

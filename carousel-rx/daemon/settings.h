@@ -35,6 +35,7 @@ struct settings {
 	uint64_t memory_bytes, spill_bytes, write_rate_bps, sync_interval_ns, mandatory_wait_ns, stale_after_ns,
 		socket_buffer_bytes;
 	int prefetch, offers;
+	bool has_normal_priority; /* also for decoding, hashing and scanning */
 	unsigned max_attempts, boot_tries;
 	bool has_trusted_clock, follows_map;
 	const char *reboot_command; /* NULL: none */

@@ -36,6 +36,17 @@ check "the configuration is good" carousel-rx run --check-config --config "$flee
 sed 's/^box-id.*/box-id = 1\nspeed = 3/' "$fleet/boxes/asked/rx.ini" >"$fleet/bad.ini"
 check "a key that is not known is named with its line" says 'bad.ini:3: .*speed' carousel-rx run --check-config --config "$fleet/bad.ini"
 
+# Field 41 of stat is the policy; the name before it may have blanks.
+has_idle_thread() { # NAME
+	awk '{ sub(/.*\) /, ""); found += $39 == 5 } END { exit !found }' "/proc/$(cat "$fleet/boxes/$1/rx.pid")"/task/*/stat
+}
+receives_as_others_do() { # NAME
+	awk '{ sub(/.*\) /, ""); exit $39 != 0 }' "/proc/$(cat "$fleet/boxes/$1/rx.pid")/stat"
+}
+check "decoding gives way" has_idle_thread asked
+check "reception does not" receives_as_others_do asked
+check "status tells the priority" says '"priority": *"idle"' fleet_rx asked status --json
+
 check "asked is offered 105" fleet_wait 20 is_state asked offered
 check "and says so" says "offer to 105" fleet_rx asked explain
 check "status for people" says "^decision  offer 105" fleet_rx asked status
