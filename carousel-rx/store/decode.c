@@ -392,8 +392,10 @@ void decode_finish(struct decode *d, struct place_map *m)
 		case DECODE_DAMAGED:
 			d->has_damage = true;
 			held_forget(&d->held, m);
+			m->block[b->sbn].wrong_edges = 0;
 			break;
 		case DECODE_SKIPPED:
+			m->block[b->sbn].is_suspect = m->block[b->sbn].is_done;
 			break;
 		}
 		map_thaw(m, b->sbn);

@@ -76,13 +76,22 @@ int index_look(struct place_io *io, uint64_t chunk, enum index_chunk *what, uint
 
 /* ---- a block ------------------------------------------------------------------------------------- */
 
-/* The range of source symbols of the block that a chunk of the image touches; false when others' too. */
-static bool index_symbols(const struct geometry *g, uint64_t chunk, uint32_t sbn, uint32_t *first, uint32_t *last)
+/* The source symbols of the block that a chunk of the image touches; *edges: which of its ends other blocks have, too.
+ */
+static bool index_symbols(
+	const struct geometry *g, uint64_t chunk, uint32_t sbn, uint32_t *first, uint32_t *last, uint8_t *edges)
 {
 	uint32_t first_sbn, last_sbn;
 	uint64_t start = chunk * INDEX_CHUNK, end = start + index_chunk_bytes(g, chunk) - 1;
-	return object_symbol_at(&g->layout, start, &first_sbn, first) == 0 &&
-	       object_symbol_at(&g->layout, end, &last_sbn, last) == 0 && first_sbn == sbn && last_sbn == sbn;
+	if (object_symbol_at(&g->layout, start, &first_sbn, first) ||
+		object_symbol_at(&g->layout, end, &last_sbn, last) || first_sbn > sbn || last_sbn < sbn)
+		return false;
+	*edges = (uint8_t)((first_sbn < sbn ? MAP_EDGE_FIRST : 0) | (last_sbn > sbn ? MAP_EDGE_LAST : 0));
+	if (first_sbn < sbn)
+		*first = 0;
+	if (last_sbn > sbn)
+		*last = geometry_block(g, sbn).num_source - 1;
+	return true;
 }
 
 static int index_read_chunk(
@@ -109,14 +118,32 @@ struct index_verdict {
 	bool has_forged;
 };
 
+/* The chunk came whole and is wrong. */
+static void index_blame(struct held *h, uint32_t first, uint32_t last, struct index_verdict *v)
+{
+	v->has_forged = true;
+	for (uint32_t esi = first; esi <= last; esi++)
+		if (map_is_own(h->map, h->sbn, esi))
+			h->bad_own[esi / MAP_GROUP_PLACES] |= 1u << esi % MAP_GROUP_PLACES;
+}
+
 static int index_check_chunk(struct held *h, uint64_t scratch, uint64_t chunk, struct index_verdict *v)
 {
 	struct chunk_index_record record;
 	uint32_t first, last, own = 0;
+	uint8_t edges;
 	bool is_right;
 	int result;
-	if (!index_symbols(h->io->geometry, chunk, h->sbn, &first, &last))
+	if (!index_symbols(h->io->geometry, chunk, h->sbn, &first, &last, &edges))
 		return 0;
+	if (edges) {
+		/* Its other part is another block's: what is wrong was found with both at hand. */
+		if (h->map->block[h->sbn].wrong_edges & edges) {
+			v->wrong++;
+			index_blame(h, first, last, v);
+		}
+		return 0;
+	}
 	result = index_record(h->io, chunk, &record);
 	if (result == 0)
 		result = index_read_chunk(h, scratch, chunk, first, last, h->buf);
@@ -125,16 +152,12 @@ static int index_check_chunk(struct held *h, uint64_t scratch, uint64_t chunk, s
 	is_right = chunk_index_verify(&record, h->buf, index_chunk_bytes(h->io->geometry, chunk)) == 0;
 	v->wrong += !is_right;
 	for (uint32_t esi = first; esi <= last; esi++) {
-		uint32_t bit = 1u << esi % MAP_GROUP_PLACES;
 		if (is_right)
-			h->good_own[esi / MAP_GROUP_PLACES] |= bit;
+			h->good_own[esi / MAP_GROUP_PLACES] |= 1u << esi % MAP_GROUP_PLACES;
 		own += map_is_own(h->map, h->sbn, esi);
 	}
-	if (is_right || own != last - first + 1)
-		return 0;
-	v->has_forged = true;
-	for (uint32_t esi = first; esi <= last; esi++)
-		h->bad_own[esi / MAP_GROUP_PLACES] |= 1u << esi % MAP_GROUP_PLACES;
+	if (!is_right && own == last - first + 1)
+		index_blame(h, first, last, v);
 	return 0;
 }
 
@@ -206,4 +229,46 @@ int index_check_block(struct held *h, uint64_t scratch_offset)
 	if (result == 0 && h->num_bad == 0)
 		result = CAROUSEL_E_INTERNAL;
 	return result;
+}
+
+/* ---- chunks that lie in more than one block ------------------------------------------------------- */
+
+/* The chunk that begins before this block and ends in it. */
+static bool index_edge(const struct geometry *g, uint32_t sbn, uint64_t *chunk)
+{
+	uint64_t offset = geometry_offset(g, sbn, 0);
+	*chunk = offset / INDEX_CHUNK;
+	return g->layout.kind == OBJECT_LINEAR && g->num_pieces == 1 && offset % INDEX_CHUNK != 0;
+}
+
+bool index_has_edges(const struct geometry *g)
+{
+	uint64_t chunk;
+	for (uint32_t sbn = 1; sbn < g->blocks; sbn++)
+		if (index_edge(g, sbn, &chunk))
+			return true;
+	return false;
+}
+
+int index_check_edges(struct place_io *io, uint8_t *wrong, uint8_t *buf)
+{
+	const struct geometry *g = io->geometry;
+	memset(wrong, 0, (g->blocks + 7) / 8);
+	for (uint32_t sbn = 1; sbn < g->blocks; sbn++) {
+		struct chunk_index_record record;
+		uint64_t chunk;
+		size_t len;
+		int result;
+		if (!index_edge(g, sbn, &chunk))
+			continue;
+		len = index_chunk_bytes(g, chunk);
+		result = index_record(io, chunk, &record);
+		if (result == 0)
+			result = place_io_read(io, RX_SLOT_TARGET, chunk * INDEX_CHUNK, buf, len);
+		if (result)
+			return result;
+		if (chunk_index_verify(&record, buf, len) != 0)
+			wrong[sbn / 8] |= (uint8_t)(1u << sbn % 8);
+	}
+	return 0;
 }

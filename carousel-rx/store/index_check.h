@@ -1,6 +1,8 @@
 /* index_check.h - the signed chunk index against the slot: is a block right, and what does the slot hold already?
  *
- * Chunks of 4 KiB that lie wholly within one block can be told right from wrong; with the striped layout all do. */
+ * A block is checked by the chunks of 4 KiB that lie wholly within it; with the striped layout all do. In the linear
+ * layout a chunk may lie in two blocks: once both are done, index_check_edges() finds those that are wrong, and
+ * index_check_block() then takes the symbols of such a chunk out of either block. */
 #ifndef CAROUSEL_RX_STORE_INDEX_CHECK_H
 #define CAROUSEL_RX_STORE_INDEX_CHECK_H
 
@@ -13,6 +15,12 @@ int index_check_file(struct place_io *, const uint8_t sha256[32], uint64_t index
  * in bad_own and the symbols (num_bad counts them) what must go: own symbols of chunks that came whole and are wrong,
  * or, when there are none, whatever does not lie in a chunk that is right. */
 int index_check_block(struct held *, uint64_t scratch_offset);
+
+/* In a job, when all blocks are done: reads the chunks that lie in more than one block, and sets bit sbn of wrong
+ * (of `blocks` bits) when the one at the start of that block is not what the index says. buf: a chunk. */
+int index_check_edges(struct place_io *, uint8_t *wrong, uint8_t *buf);
+/* Whether there are any. */
+bool index_has_edges(const struct geometry *);
 
 /* What the index says of a chunk that was not received: nothing, zeros that the slot does not hold, or that the slot
  * holds it already. */

@@ -468,6 +468,7 @@ void map_clear_block(struct place_map *m, uint32_t sbn)
 	b->stored = b->num_foreign = b->foreign_sum = b->cursor = 0;
 	b->want = b->real;
 	b->is_done = b->is_verified = false;
+	b->wrong_edges = 0;
 }
 
 void map_set_block(struct place_map *m, uint32_t sbn, bool is_verified, const uint8_t *groups)

@@ -24,6 +24,8 @@ struct map_group {
 	uint32_t sum;       /* XOR of the checks (symbol_check.h) of the symbols in `own` */
 };
 
+enum { MAP_EDGE_FIRST = 1, MAP_EDGE_LAST = 2 };
+
 struct map_block {
 	uint32_t source, esi_limit;
 	uint32_t real;           /* places: source symbols that are not padding */
@@ -37,7 +39,8 @@ struct map_block {
 	uint32_t reset_sequence; /* of the journal: foreign symbols of before do not count */
 	uint32_t next_ready;     /* queue of blocks to be decoded */
 	bool is_done, is_verified /* by the index */, is_frozen, is_ready;
-	bool is_suspect; /* done, and to be checked again */
+	bool is_suspect;     /* done, and to be checked again */
+	uint8_t wrong_edges; /* MAP_EDGE_*: a chunk that it shares with other blocks is not what the index says */
 };
 
 struct map_spill {

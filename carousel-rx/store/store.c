@@ -53,7 +53,7 @@ int store_end(struct store *s)
 	store_tables_deinit(s);
 	s->phase = STORE_IDLE;
 	s->error = 0;
-	s->is_suspect = s->wants_index = s->wants_compact = false;
+	s->is_suspect = s->wants_index = s->wants_compact = s->wants_edges = s->has_seen_edges = false;
 	memset(&s->look, 0, sizeof(s->look));
 	s->is_probe = s->is_dirty = s->wants_flush = s->wants_verify = s->wants_start_over = false;
 	return 0;

@@ -155,3 +155,23 @@ void store_look_finish(struct store *s, uint64_t now_ns)
 	}
 	l->count = 0;
 }
+
+/* ---- chunks that lie in two blocks ------------------------------------------------------------------ */
+
+int store_edges_run(struct store *s)
+{
+	return index_check_edges(&s->work_io, s->decode.decoder, s->decode.held.buf);
+}
+
+void store_edges_finish(struct store *s)
+{
+	const uint8_t *wrong = s->decode.decoder;
+	for (uint32_t sbn = 1; sbn < s->geometry.blocks; sbn++) {
+		if ((wrong[sbn / 8] >> sbn % 8 & 1u) == 0)
+			continue;
+		s->map.block[sbn - 1].wrong_edges |= MAP_EDGE_LAST;
+		s->map.block[sbn].wrong_edges |= MAP_EDGE_FIRST;
+		map_suspect(&s->map, sbn - 1);
+		map_suspect(&s->map, sbn);
+	}
+}

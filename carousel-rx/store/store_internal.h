@@ -20,6 +20,7 @@ enum store_work {
 	WORK_VERIFY,
 	WORK_INDEX_OPEN,
 	WORK_INDEX_LOOK,
+	WORK_INDEX_EDGES,
 	WORK_COMPACT
 };
 
@@ -83,6 +84,8 @@ struct store {
 	struct store_look look;
 	bool wants_flush, wants_verify, wants_start_over, wants_index, wants_compact, is_dirty;
 	bool is_suspect;           /* the whole was not right, and no block was found that is to blame */
+	bool wants_edges;          /* chunks that lie in two blocks are to be checked */
+	bool has_seen_edges;       /* since the whole was found not right */
 	uint64_t dirty_since_ns;   /* the oldest symbol written and not synced */
 	uint64_t ready_since_ns;   /* the oldest block that waits for decoding */
 	uint64_t write_allowed_ns; /* not before, because of the write rate */
@@ -110,6 +113,9 @@ int store_look_run(struct store *); /* in a job */
 void store_look_finish(struct store *, uint64_t now_ns);
 /* The index was found right. */
 void store_index_opened(struct store *);
+/* Blocks that share a chunk which is wrong are queued, so that its symbols go. */
+int store_edges_run(struct store *); /* in a job */
+void store_edges_finish(struct store *);
 /* Without payload: what the slot is said to hold of the image is looked up from now on. */
 void store_index_named(struct store *);
 

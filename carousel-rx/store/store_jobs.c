@@ -117,6 +117,9 @@ static void work_run(struct carousel_job *job)
 	case WORK_INDEX_LOOK:
 		job->result = store_look_run(s);
 		break;
+	case WORK_INDEX_EDGES:
+		job->result = store_edges_run(s);
+		break;
 	case WORK_COMPACT:
 		job->result = compact_run(&s->decode, &s->journal);
 		break;
@@ -149,6 +152,8 @@ static void work_check_complete(struct store *s)
 	if (!s->is_suspect) {
 		s->phase = STORE_COMPLETE;
 		s->wants_flush = false;
+	} else if (s->decode.has_index && !s->has_seen_edges && index_has_edges(&s->geometry)) {
+		s->wants_edges = true;
 	} else if (!s->image.has_index || s->decode.has_index) {
 		work_start_over(s);
 	}
@@ -183,6 +188,7 @@ static void work_verified(struct store *s, int result)
 	log_write(s->config.log, CAROUSEL_LOG_WARNING, "symbol store: the slot does not hold the image: %s",
 		carousel_strerror(result));
 	s->is_suspect = true;
+	s->has_seen_edges = false;
 	s->phase = STORE_RECEIVING;
 	for (uint32_t sbn = 0; sbn < s->geometry.blocks; sbn++)
 		map_suspect(&s->map, sbn);
@@ -231,6 +237,12 @@ static int work_done(struct carousel_job *job, uint64_t now_ns)
 		break;
 	case WORK_INDEX_LOOK:
 		store_look_finish(s, now_ns);
+		break;
+	case WORK_INDEX_EDGES:
+		s->wants_edges = false;
+		s->has_seen_edges = true;
+		store_edges_finish(s);
+		work_check_complete(s);
 		break;
 	case WORK_COMPACT:
 		s->wants_compact = false;
@@ -318,6 +330,8 @@ static struct carousel_job *work_next(struct store *s, uint64_t now_ns)
 	}
 	if (s->phase == STORE_RECEIVING && s->wants_index)
 		return work_start(s, WORK_INDEX_OPEN);
+	if (s->phase == STORE_RECEIVING && s->wants_edges)
+		return work_start(s, WORK_INDEX_EDGES);
 	if (s->phase == STORE_RECEIVING && s->decode.has_index && store_look_prepare(s))
 		return work_start(s, WORK_INDEX_LOOK);
 	return NULL;
@@ -357,7 +371,7 @@ uint64_t store_deadline(const struct store *s)
 		return 0;
 	if (s->wants_compact)
 		return s->write.is_running ? UINT64_MAX : 0;
-	if (s->phase == STORE_RECEIVING && (s->wants_index || store_look_is_due(s)))
+	if (s->phase == STORE_RECEIVING && (s->wants_index || s->wants_edges || store_look_is_due(s)))
 		return 0;
 	other = decode_time(s);
 	at = other < at ? other : at;

@@ -208,6 +208,70 @@ static void test_a_forged_repair_symbol_costs_its_block(void **state)
 	each_shape(forged_repair);
 }
 
+/* A source symbol of a chunk that lies in two blocks, none of it in another chunk: the first block's last one, or the
+ * second's first. UINT32_MAX: the layout has none. */
+static uint32_t box_on_edge(const struct box *b, uint32_t sbn, bool is_last)
+{
+	const struct object_layout *l = &b->fixture.image.layout;
+	uint32_t esi = is_last ? store_fixture_source(&b->fixture, sbn) - 1 : 0, ignored, first_sbn, last_sbn;
+	uint64_t off, chunk;
+	if (object_symbol_offset(l, sbn, esi, &off))
+		return UINT32_MAX;
+	chunk = off / 4096;
+	if ((off + l->oti.symbol_size - 1) / 4096 != chunk || chunk % 8 == 5 ||
+		object_symbol_at(l, chunk * 4096, &first_sbn, &ignored) ||
+		object_symbol_at(l, chunk * 4096 + 4095, &last_sbn, &ignored) || first_sbn == last_sbn)
+		return UINT32_MAX;
+	return esi;
+}
+
+static void forged_on_edge(const struct store_fixture_shape *shape)
+{
+	for (int is_last = 0; is_last < 2; is_last++) {
+		struct box b;
+		uint64_t missing;
+		uint32_t esi;
+		box_init(&b, shape);
+		esi = box_on_edge(&b, 1, is_last);
+		if (esi == UINT32_MAX) {
+			box_deinit(&b);
+			continue;
+		}
+		box_set_index(&b);
+		box_forge(&b, 1, esi);
+		box_receive(&b, 0, 0);
+		assert_int_equal(box_progress(&b).phase, STORE_COMPLETE);
+		assert_int_equal(store_verify(b.store), 0);
+		store_fixture_jobs(b.store, b.now_ns);
+		/* The chunk's symbols alone are received again. */
+		missing = box_progress(&b).symbols_needed - box_progress(&b).symbols_have;
+		assert_int_equal(box_progress(&b).phase, STORE_RECEIVING);
+		assert_true(missing > 0 && missing <= 4096u / shape->symbol_size + 2);
+		box_receive(&b, 0, 0);
+		box_expect_verified(&b);
+		box_deinit(&b);
+	}
+}
+
+static void test_forged_in_a_chunk_of_two_blocks(void **state)
+{
+	/* Blocks of 90 symbols of 1000 bytes end within chunks. */
+	static const struct store_fixture_shape shapes[] = {
+		{FEC_RAPTORQ, 0, OBJECT_LINEAR, 1000, 90, 0, 4096u * 100 + 1234, 9},
+		{FEC_COMPACT_NO_CODE, 0, OBJECT_LINEAR, 500, 90, 0, 4096u * 100 + 1234, 10},
+		{FEC_REED_SOLOMON_GF256, 0, OBJECT_LINEAR, 1000, 90, 200, 4096u * 100 + 1234, 11},
+	};
+	(void)state;
+	each_shape(forged_on_edge);
+	for (unsigned i = 0; i < 3; i++) {
+		struct box b;
+		box_init(&b, &shapes[i]);
+		assert_true(box_on_edge(&b, 1, false) != UINT32_MAX || box_on_edge(&b, 1, true) != UINT32_MAX);
+		box_deinit(&b);
+		forged_on_edge(&shapes[i]);
+	}
+}
+
 /* Without an index the whole image is suspect in the end, and comes anew. */
 static void forged_without_index(const struct store_fixture_shape *shape)
 {
@@ -344,6 +408,7 @@ int main(void)
 		cmocka_unit_test(test_a_forged_source_symbol_costs_its_chunk),
 		cmocka_unit_test(test_a_forged_repair_symbol_costs_its_block),
 		cmocka_unit_test(test_a_forged_repair_symbol_leaves_what_is_right),
+		cmocka_unit_test(test_forged_in_a_chunk_of_two_blocks),
 		cmocka_unit_test(test_forged_without_index),
 		cmocka_unit_test(test_a_late_index_finds_the_forged),
 		cmocka_unit_test(test_rot_costs_a_group),
