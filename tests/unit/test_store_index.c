@@ -401,6 +401,48 @@ static void test_a_damaged_index_is_not_used(void **state)
 	box_deinit(&b);
 }
 
+/* Without payload a slot says which chunks it holds of which image. */
+static uint64_t named(const struct store_fixture_shape *shape, bool is_of_this)
+{
+	struct store_config config = {.allow_absent = true};
+	struct store_fixture fixture;
+	struct ram_storage storage;
+	struct store *store;
+	struct store_progress p;
+	uint32_t sbn, esi;
+	store_fixture_init(&fixture, shape);
+	ram_storage_init(&storage, 4096);
+	config.storage = &storage.table;
+	memcpy(storage.file[RX_SLOT_TARGET].now + 32, fixture.image.sha256, 32);
+	storage.file[RX_SLOT_TARGET].now[32] ^= !is_of_this;
+	storage.file[RX_SLOT_TARGET].now[64] = 0x0c; /* the third and fourth chunk */
+	assert_int_equal(store_new(&store, &config), 0);
+	assert_int_equal(store_begin(store, &fixture.image, 0), 0);
+	/* A symbol that lies where the third chunk has one: nothing of that chunk is looked for. */
+	assert_int_equal(object_symbol_at(&fixture.image.layout, 2 * 4096, &sbn, &esi), 0);
+	assert_int_equal(store_add(store, sbn, esi, NULL, shape->symbol_size, 0), 0);
+	assert_int_equal(store_set_index(store), 0);
+	store_fixture_jobs(store, 0);
+	store_progress(store, &p);
+	store_free(store);
+	ram_storage_deinit(&storage);
+	store_fixture_deinit(&fixture);
+	return p.symbols_have;
+}
+
+static void test_what_a_slot_says_that_it_holds(void **state)
+{
+	unsigned count;
+	const struct store_fixture_shape *shapes = store_fixture_shapes(&count);
+	(void)state;
+	for (unsigned i = 0; i < count; i++) {
+		if (4096 % shapes[i].symbol_size)
+			continue;
+		assert_int_equal(named(&shapes[i], true), 1 + 4096 / shapes[i].symbol_size);
+		assert_int_equal(named(&shapes[i], false), 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -414,6 +456,7 @@ int main(void)
 		cmocka_unit_test(test_rot_costs_a_group),
 		cmocka_unit_test(test_what_the_slot_holds_is_found),
 		cmocka_unit_test(test_a_damaged_index_is_not_used),
+		cmocka_unit_test(test_what_a_slot_says_that_it_holds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
