@@ -4,6 +4,7 @@
 #include "common/json_fields.h"
 #include "policy-map/policy_map.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 static int parse_kpis(struct box_report *r, const json_t *kpis)
@@ -40,7 +41,7 @@ static int parse_members(struct box_report *r, struct json_fields *f)
 	return json_fields_has(f, "kpi") ? parse_kpis(r, json_fields_object(f, "kpi")) : 0;
 }
 
-int box_report_parse(struct box_report *r, const uint8_t *payload, size_t len)
+int box_report_parse_any(struct box_report *r, const uint8_t *payload, size_t len)
 {
 	struct json_fields f;
 	json_t *json;
@@ -56,6 +57,165 @@ int box_report_parse(struct box_report *r, const uint8_t *payload, size_t len)
 	return result;
 }
 
+/* ---- the form that boxes write, without a tree: what is not plain is left to the full parser ---- */
+
+struct scan {
+	const char *p, *end;
+};
+
+static void skip_blanks(struct scan *s)
+{
+	while (s->p < s->end && *s->p == ' ')
+		s->p++;
+}
+
+static bool scan_char(struct scan *s, char c)
+{
+	skip_blanks(s);
+	if (s->p == s->end || *s->p != c)
+		return false;
+	s->p++;
+	return true;
+}
+
+/* ASCII without escapes. */
+static bool scan_string(struct scan *s, char *out, size_t cap)
+{
+	size_t len = 0;
+	if (!scan_char(s, '"'))
+		return false;
+	for (; s->p < s->end && *s->p != '"'; s->p++) {
+		if (*s->p < 0x20 || *s->p > 0x7e || *s->p == '\\' || len + 1 == cap)
+			return false;
+		out[len++] = *s->p;
+	}
+	out[len] = '\0';
+	return s->p++ < s->end;
+}
+
+/* Up to 18 digits, so that nothing can overflow. */
+static bool scan_number(struct scan *s, int64_t min, int64_t max, int64_t *value)
+{
+	unsigned digits = 0;
+	bool is_negative, has_zero;
+	skip_blanks(s);
+	is_negative = s->p < s->end && *s->p == '-';
+	s->p += is_negative;
+	has_zero = s->p < s->end && *s->p == '0';
+	for (*value = 0; s->p < s->end && *s->p >= '0' && *s->p <= '9' && digits <= 18; s->p++, digits++)
+		*value = *value * 10 + (*s->p - '0');
+	if (is_negative)
+		*value = -*value;
+	return digits >= 1 && digits <= 18 && !(has_zero && digits > 1) && *value >= min && *value <= max;
+}
+
+static bool scan_kpis(struct scan *s, struct box_report *r)
+{
+	if (!scan_char(s, '{'))
+		return false;
+	if (scan_char(s, '}'))
+		return true;
+	do {
+		unsigned n = r->num_kpis;
+		if (n == BOX_REPORT_MAX_KPIS || !scan_string(s, r->kpis[n].name, sizeof r->kpis[n].name) ||
+			r->kpis[n].name[0] == '\0' || !scan_char(s, ':') ||
+			!scan_number(s, INT64_MIN, INT64_MAX, &r->kpis[n].value))
+			return false;
+		for (unsigned i = 0; i < n; i++) {
+			if (strcmp(r->kpis[i].name, r->kpis[n].name) == 0)
+				return false;
+		}
+		r->num_kpis++;
+	} while (scan_char(s, ','));
+	return scan_char(s, '}');
+}
+
+enum { BOX_ID, CLASS, CATEGORY, STATE, REASON, VERSION, EPOCH, SERIAL, TIME, KPI, NUM_MEMBERS };
+
+static bool scan_u32(struct scan *s, uint32_t *value)
+{
+	int64_t number;
+	bool is_good = scan_number(s, 0, UINT32_MAX, &number);
+	*value = (uint32_t)number;
+	return is_good;
+}
+
+static bool scan_u64(struct scan *s, int64_t max, uint64_t *value)
+{
+	int64_t number;
+	bool is_good = scan_number(s, 0, max, &number);
+	*value = (uint64_t)number;
+	return is_good;
+}
+
+static bool scan_value(struct scan *s, unsigned member, struct box_report *r)
+{
+	switch (member) {
+	case BOX_ID:
+		return scan_string(s, r->box_id, sizeof r->box_id);
+	case CLASS:
+		return scan_string(s, r->class_name, sizeof r->class_name);
+	case CATEGORY:
+		return scan_string(s, r->category, sizeof r->category);
+	case STATE:
+		return scan_string(s, r->state, sizeof r->state);
+	case REASON:
+		return scan_string(s, r->reason, sizeof r->reason);
+	case VERSION:
+		return scan_u32(s, &r->version);
+	case EPOCH:
+		return scan_u32(s, &r->epoch);
+	case SERIAL:
+		return scan_u64(s, (1ll << 53) - 1, &r->serial);
+	case TIME:
+		return scan_u64(s, INT64_MAX, &r->time_s);
+	case KPI:
+		return scan_kpis(s, r);
+	default:
+		return false;
+	}
+}
+
+static unsigned member_of(const char *name)
+{
+	static const char *const names[NUM_MEMBERS] = {
+		"box_id", "class", "category", "state", "reason", "version", "epoch", "serial", "time", "kpi"};
+	unsigned member = 0;
+	while (member < NUM_MEMBERS && strcmp(name, names[member]) != 0)
+		member++;
+	return member;
+}
+
+/* False: not in this form, whether it is right or wrong. */
+static bool scan_report(struct box_report *r, const char *text, size_t len)
+{
+	const unsigned needed = 1u << BOX_ID | 1u << CLASS | 1u << CATEGORY | 1u << VERSION;
+	struct scan s = {text, text + len};
+	unsigned seen = 0;
+	if (!scan_char(&s, '{'))
+		return false;
+	do {
+		char name[16];
+		unsigned member;
+		if (!scan_string(&s, name, sizeof name) || !scan_char(&s, ':'))
+			return false;
+		member = member_of(name);
+		if (seen >> member & 1 || !scan_value(&s, member, r))
+			return false;
+		seen |= 1u << member;
+	} while (scan_char(&s, ','));
+	if (!scan_char(&s, '}') || s.p != s.end || (seen & needed) != needed)
+		return false;
+	return policy_is_box_id(r->box_id) && policy_is_name(r->class_name) && policy_is_name(r->category);
+}
+
+int box_report_parse(struct box_report *r, const uint8_t *payload, size_t len)
+{
+	memset(r, 0, sizeof *r);
+	if (len <= BOX_REPORT_MAX_BYTES && scan_report(r, (const char *)payload, len))
+		return 0;
+	return box_report_parse_any(r, payload, len);
+}
 int box_report_print(const struct carousel_allocator *a, const struct box_report *r, char **payload, size_t *len)
 {
 	json_t *kpis;

@@ -8,24 +8,25 @@
 #include "policy-map/fleet/fleet_file.h"
 #include "policy-map/fleet/fleet_import.h"
 #include "policy-map/map_value.h"
-#include "policy-map/policy.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#define DAY_S 86400u
-
 int fleet_open(const struct cli *cli, const char *path, bool must_exist, struct fleet_db **db)
 {
 	int result = fleet_db_open(path, must_exist, db);
+	if (result == CAROUSEL_E_MALFORMED)
+		return cli_fail(cli, "%s: this is no fleet database", path);
+	if (result == CAROUSEL_E_UNSUPPORTED)
+		return cli_fail(cli, "%s: the database was made by another version of policy-map", path);
 	return result ? cli_fail(cli, "%s: %s", path, carousel_strerror(result)) : CLI_OK;
 }
 
 int fleet_fail(const struct cli *cli, const char *path, const struct fleet_db *db, int error)
 {
-	if (error == CAROUSEL_E_STORAGE)
+	if (error == CAROUSEL_E_STORAGE || error == CAROUSEL_E_MALFORMED)
 		return cli_fail(cli, "%s: %s", path, fleet_db_message(db));
 	return cli_fail(cli, "%s: %s", path, carousel_strerror(error));
 }
@@ -42,6 +43,36 @@ static void name_line(void *user, uint64_t line, int error)
 	fprintf(stderr, "%s:%" PRIu64 ": skipped: %s\n", run->path, line, carousel_strerror(error));
 }
 
+static int print_import(const struct cli *cli, const struct fleet_import *im, bool known, bool json)
+{
+	if (json)
+		return document_print_json(cli,
+			json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "format", "carousel-fleet-import/1", "lines",
+				(json_int_t)im->lines, "taken", (json_int_t)im->taken, "older", (json_int_t)im->older,
+				"bad", (json_int_t)im->bad, "signed", (json_int_t)im->signed_lines, "unsigned",
+				(json_int_t)im->unsigned_lines, "known", (int)known));
+	if (known)
+		printf("%" PRIu64 " lines, which were imported before: nothing to do\n", im->lines);
+	else
+		printf("%" PRIu64 " lines: %" PRIu64 " taken (%" PRIu64 " signed, %" PRIu64 " not), %" PRIu64
+		       " older, %" PRIu64 " bad\n",
+			im->lines, im->taken, im->signed_lines, im->unsigned_lines, im->older, im->bad);
+	return CLI_OK;
+}
+
+/* A file that cannot be read at all is told from a database that cannot be written. */
+static int import_failed(
+	const struct cli *cli, const char *db_path, const char *path, const struct fleet_import *im, int error)
+{
+	if (error == CAROUSEL_E_SYNTAX)
+		return cli_fail(cli, "%s:1: the header lacks one of box_id, class, version (or box_id, public)", path);
+	if (error == CAROUSEL_E_UNSUPPORTED)
+		return cli_fail(cli, "%s: this is UTF-16; UTF-8 is needed", path);
+	if (error == CAROUSEL_E_IO)
+		return cli_fail(cli, "%s: %s", path, carousel_strerror(error));
+	return fleet_fail(cli, db_path, im->db, error);
+}
+
 static int import_file(const struct cli *cli, const char *db_path, const char *path,
 	int (*import)(struct fleet_import *, FILE *), bool json)
 {
@@ -54,18 +85,10 @@ static int import_file(const struct cli *cli, const char *db_path, const char *p
 	result = fleet_open(cli, db_path, false, &im.db);
 	if (result == CLI_OK) {
 		error = import(&im, file);
-		if (error)
-			result = fleet_fail(cli, db_path, im.db, error);
-		else if (json)
-			result = document_print_json(
-				cli, json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I}", "format", "carousel-fleet-import/1",
-					     "lines", (json_int_t)im.lines, "taken", (json_int_t)im.taken, "older",
-					     (json_int_t)im.older, "bad", (json_int_t)im.bad, "signed",
-					     (json_int_t)im.signed_lines, "unsigned", (json_int_t)im.unsigned_lines));
+		if (error && error != CAROUSEL_E_DUPLICATE)
+			result = import_failed(cli, db_path, path, &im, error);
 		else
-			printf("%" PRIu64 " lines: %" PRIu64 " taken (%" PRIu64 " signed, %" PRIu64 " not), %" PRIu64
-			       " older, %" PRIu64 " bad\n",
-				im.lines, im.taken, im.signed_lines, im.unsigned_lines, im.older, im.bad);
+			result = print_import(cli, &im, error == CAROUSEL_E_DUPLICATE, json);
 		fleet_db_close(im.db);
 	}
 	if (file != stdin)
@@ -73,19 +96,51 @@ static int import_file(const struct cli *cli, const char *db_path, const char *p
 	return result;
 }
 
+/* What the database remembers of a map: when which version was current, on hold or recalled. */
+static int import_map(const struct cli *cli, const char *db_path, const char *path, bool json)
+{
+	struct fleet_import im = {.lines = 1};
+	struct policy_map *map = NULL;
+	struct document d;
+	int result = document_load(cli, path, &d), error;
+	if (result != CLI_OK)
+		return result;
+	result = document_parse_map(cli, path, &d, false, &map);
+	if (result == CLI_OK)
+		result = fleet_open(cli, db_path, false, &im.db);
+	if (result == CLI_OK) {
+		error = fleet_db_begin(im.db);
+		if (error == 0)
+			error = fleet_db_put_map(im.db, map);
+		if (error == 0)
+			error = fleet_db_commit(im.db);
+		im.taken = error == 0;
+		result = error && error != CAROUSEL_E_DUPLICATE
+				 ? fleet_fail(cli, db_path, im.db, error)
+				 : print_import(cli, &im, error == CAROUSEL_E_DUPLICATE, json);
+	}
+	fleet_db_close(im.db);
+	policy_map_free(map);
+	document_deinit(&d);
+	return result;
+}
+
 static int fleet_verb_import(const struct cli *cli, int argc, char **argv)
 {
-	bool csv = false, keys = false, json = false;
+	bool csv = false, keys = false, map = false, json = false;
 	const struct cli_option options[] = {
-		{"csv", CLI_FLAG, &csv, 0, 0, NULL, "lines of box_id,class,category,version[,time]"},
+		{"csv", CLI_FLAG, &csv, 0, 0, NULL, "a list: box_id,class,category,version[,time], or with a header"},
 		{"keys", CLI_FLAG, &keys, 0, 0, NULL, "lines of box_id,public key (base64 DER): enrols boxes"},
+		{"map", CLI_FLAG, &map, 0, 0, NULL, "a version map: when versions were issued, held, recalled"},
 		{"json", CLI_FLAG, &json, 0, 0, NULL, "print JSON"},
 	};
 	int result = cli_options(cli, options, sizeof options / sizeof *options, &argc, argv, 2, 2);
 	if (result)
 		return result == CLI_HELP ? CLI_OK : result;
-	if (csv && keys)
-		return cli_usage(cli, "--csv or --keys");
+	if (csv + keys + map > 1)
+		return cli_usage(cli, "one of --csv, --keys and --map");
+	if (map)
+		return import_map(cli, argv[1], argv[2], json);
 	return import_file(cli, argv[1], argv[2],
 		keys  ? fleet_import_keys
 		: csv ? fleet_import_csv
@@ -109,11 +164,15 @@ static int write_box(void *user, const struct fleet_box *b)
 
 static int export_to(struct fleet_db *db, FILE *file, bool summary)
 {
-	int result = fleet_file_write_head(file);
+	int result = fleet_db_begin_reading(db);
+	if (result == 0)
+		result = fleet_file_write_head(file);
 	if (result == 0)
 		result = fleet_db_each_version(db, write_version, file);
 	if (result == 0 && !summary)
 		result = fleet_db_each(db, write_box, file);
+	if (result == 0)
+		result = fleet_db_end_reading(db);
 	return result == 0 && (ferror(file) || fflush(file) != 0) ? CAROUSEL_E_IO : result;
 }
 
@@ -220,112 +279,16 @@ static int fleet_verb_show(const struct cli *cli, int argc, char **argv)
 	return result;
 }
 
-/* ---- kpi ---- */
-
-struct kpi {
-	const struct policy_map *map;
-	uint64_t now_s, silent_s;
-	uint64_t boxes, current, below_minimum, above_maximum, no_row, failed, silent, never_heard, patched;
-	uint64_t patch_days_total;
-};
-
-static int take_kpi(void *user, const struct fleet_box *b)
-{
-	struct kpi *k = user;
-	const struct policy_box box = {
-		.id = b->id, .class_name = b->class_name, .category = b->category, .version = b->version};
-	struct policy_decision d;
-	policy_decide(k->map, &box, k->now_s, &d);
-	k->boxes++;
-	k->current += d.rule == POLICY_REASON_CURRENT;
-	k->below_minimum += d.rule == POLICY_REASON_BELOW_MINIMUM;
-	k->above_maximum += d.rule == POLICY_REASON_ABOVE_MAXIMUM;
-	k->no_row += d.rule == POLICY_REASON_NO_ROW;
-	k->failed += b->failures > 0;
-	k->never_heard += b->seen_s == 0;
-	k->silent += b->seen_s && b->seen_s + k->silent_s < k->now_s;
-	if (d.rule == POLICY_REASON_CURRENT && b->since_s >= k->map->issued_s) {
-		k->patched++;
-		k->patch_days_total += (b->since_s - k->map->issued_s) / DAY_S;
-	}
-	return 0;
-}
-
-static double share(uint64_t part, uint64_t whole)
-{
-	return whole ? (double)part * 100.0 / (double)whole : 0;
-}
-
-static int print_kpi(const struct cli *cli, const struct kpi *k, bool json)
-{
-	uint64_t heard = k->boxes - k->never_heard;
-	double days = k->patched ? (double)k->patch_days_total / (double)k->patched : 0;
-	if (json)
-		return document_print_json(
-			cli, json_pack("{s:s,s:I,s:f,s:f,s:f,s:I,s:I,s:I,s:I,s:I}", "format", "carousel-fleet-kpi/1",
-				     "boxes", (json_int_t)k->boxes, "adoption_percent", share(k->current, k->boxes),
-				     "failure_percent", share(k->failed, heard), "time_to_patch_days", days,
-				     "below_minimum", (json_int_t)k->below_minimum, "above_maximum",
-				     (json_int_t)k->above_maximum, "no_row", (json_int_t)k->no_row, "silent",
-				     (json_int_t)k->silent, "never_heard", (json_int_t)k->never_heard));
-	printf("boxes            %" PRIu64 "\n", k->boxes);
-	printf("run current      %" PRIu64 " (%.2f %%)\n", k->current, share(k->current, k->boxes));
-	printf("had a failure    %" PRIu64 " (%.2f %% of those heard of)\n", k->failed, share(k->failed, heard));
-	printf("time to patch    %.1f days on average, %" PRIu64 " boxes since the map was issued\n", days, k->patched);
-	printf("below minimum    %" PRIu64 "\n", k->below_minimum);
-	printf("above maximum    %" PRIu64 "\n", k->above_maximum);
-	printf("no row           %" PRIu64 "\n", k->no_row);
-	printf("silent           %" PRIu64 ", never heard of %" PRIu64 "\n", k->silent, k->never_heard);
-	return CLI_OK;
-}
-
-static int fleet_verb_kpi(const struct cli *cli, int argc, char **argv)
-{
-	const char *map_path = NULL;
-	uint64_t silent_days = 30;
-	bool json = false;
-	const struct cli_option options[] = {
-		{"map", CLI_STRING, &map_path, 0, 0, "MAP", "the map that the fleet is held against (needed)"},
-		{"silent", CLI_U64, &silent_days, 1, 36500, "DAYS", "not heard of for so long (default 30)"},
-		{"json", CLI_FLAG, &json, 0, 0, NULL, "print JSON"},
-	};
-	struct kpi k = {.now_s = clock_wall_s()};
-	struct policy_map *map = NULL;
-	struct fleet_db *db = NULL;
-	struct document d;
-	int result = cli_options(cli, options, sizeof options / sizeof *options, &argc, argv, 1, 1), error;
-	if (result)
-		return result == CLI_HELP ? CLI_OK : result;
-	if (map_path == NULL)
-		return cli_usage(cli, "--map is needed");
-	result = document_load(cli, map_path, &d);
-	if (result != CLI_OK)
-		return result;
-	result = document_parse_map(cli, map_path, &d, false, &map);
-	if (result == CLI_OK)
-		result = fleet_open(cli, argv[1], true, &db);
-	if (result == CLI_OK) {
-		k.map = map;
-		k.silent_s = silent_days * DAY_S;
-		error = fleet_db_each(db, take_kpi, &k);
-		result = error ? fleet_fail(cli, argv[1], db, error) : print_kpi(cli, &k, json);
-	}
-	fleet_db_close(db);
-	policy_map_free(map);
-	document_deinit(&d);
-	return result;
-}
-
 int verb_fleet(const struct cli *cli, int argc, char **argv)
 {
 	static const struct cli_verb verbs[] = {
-		{"import", "DB FILE [--csv | --keys]", "take reports of boxes, lists, or keys of boxes",
-			fleet_verb_import},
+		{"import", "DB FILE [--csv | --keys | --map]",
+			"take reports of boxes, lists, keys of boxes, or signed maps", fleet_verb_import},
 		{"export", "DB OUT [--summary]", "the flat file for scheduler and simulator", fleet_verb_export},
 		{"show", "DB [--box ID]", "how many boxes run what; or the history of one", fleet_verb_show},
-		{"watch", "DB --map MAP --abort 'failure>1%' --out DRAFT",
+		{"watch", "DB --map MAP --abort 'failure>1%' --out DRAFT [--once]",
 			"draft a hold when too much fails, and exit 3", fleet_verb_watch},
-		{"kpi", "DB --map MAP", "adoption, failures, time to patch, silent boxes", fleet_verb_kpi},
+		{"kpi", "DB --map MAP", "adoption, failures, time to patch and to stop, silent boxes", fleet_verb_kpi},
 	};
 	const struct cli_program program = {
 		"policy-map fleet", "the fleet database", verbs, sizeof verbs / sizeof *verbs};

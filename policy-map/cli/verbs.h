@@ -17,6 +17,7 @@ int verb_recall(const struct cli *, int argc, char **argv);
 int verb_hold(const struct cli *, int argc, char **argv);
 int verb_release(const struct cli *, int argc, char **argv);
 int verb_fleet(const struct cli *, int argc, char **argv);
+int fleet_verb_kpi(const struct cli *, int argc, char **argv);
 int fleet_verb_watch(const struct cli *, int argc, char **argv);
 int verb_simulate(const struct cli *, int argc, char **argv);
 int verb_audit(const struct cli *, int argc, char **argv);

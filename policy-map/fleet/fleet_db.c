@@ -2,62 +2,86 @@
 
 #include "common/carousel_error.h"
 #include "common/memory.h"
+#include "policy-map/fleet/fleet_sql.h"
 
-#include <sqlite3.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SCHEMA_VERSION 1
-#define MAX_NAMES      1000000
+#define APPLICATION_ID "1128352332" /* "CAFL" */
+#define SCHEMA_VERSION 2
+#define BUSY_MS        20000
 
-enum statement { PUT, GET, TO_HISTORY, PUT_NAME, GET_NAME, PUT_KEY, GET_KEY, HAS_BOX, NUM_STATEMENTS };
-
-static const char *const statements[NUM_STATEMENTS] = {
-	[PUT] = ("INSERT OR REPLACE INTO box(id,class,category,version,since,seen,serial,failures,trust,state,reason)"
-		 " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)"),
-	[GET] = "SELECT version,since,seen,class,trust FROM box WHERE id=?1",
-	[TO_HISTORY] = "INSERT OR REPLACE INTO history(id,since,until,version,class) VALUES(?1,?2,?3,?4,?5)",
-	[PUT_NAME] = "INSERT INTO name(text) VALUES(?1)",
-	[GET_NAME] = "SELECT number FROM name WHERE text=?1",
-	[PUT_KEY] = "INSERT OR REPLACE INTO key(id,der) VALUES(?1,?2)",
-	[GET_KEY] = "SELECT der FROM key WHERE id=?1",
-	[HAS_BOX] = "SELECT 1 FROM box WHERE id=?1",
+static const char *const statements[SQL_NUM_STATEMENTS] = {
+	[SQL_ADD] = "INSERT INTO box(id,class,category,version,since,seen,epoch,serial,failures,failed,failed_version,"
+		    "changes,trust,state,reason) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)",
+	[SQL_CHANGE] = "UPDATE box SET class=?2,category=?3,version=?4,since=?5,seen=?6,epoch=?7,serial=?8,failures=?9,"
+		       "failed=?10,failed_version=?11,changes=?12,trust=?13,state=?14,reason=?15 WHERE id=?1",
+	[SQL_GET] = "SELECT version,since,seen,class,trust,epoch,serial,failures,failed,failed_version,changes"
+		    " FROM box WHERE id=?1",
+	[SQL_TO_HISTORY] = "INSERT OR REPLACE INTO history(id,since,until,version,class) VALUES(?1,?2,?3,?4,?5)",
+	[SQL_FAILED] = "INSERT INTO failure(class,version,first,count) VALUES(?1,?2,?3,1) ON CONFLICT DO UPDATE SET"
+		       " first=min(first,excluded.first),count=count+1",
+	[SQL_PUT_NAME] = "INSERT INTO name(text) VALUES(?1)",
+	[SQL_GET_NAME] = "SELECT number FROM name WHERE text=?1",
+	[SQL_PUT_KEY] = "INSERT OR REPLACE INTO key(id,der) VALUES(?1,?2)",
+	[SQL_GET_KEY] = "SELECT der FROM key WHERE id=?1",
+	[SQL_HAS_BOX] = "SELECT 1 FROM box WHERE id=?1",
+	[SQL_PUT_FILE] = "INSERT OR IGNORE INTO file(sha256,at) VALUES(?1,?2)",
+	[SQL_PUT_MAP] = "INSERT OR IGNORE INTO map(epoch,serial,issued) VALUES(?1,?2,?3)",
+	[SQL_PUT_MAP_ROW] = "INSERT INTO map_row(epoch,serial,class,current,maximum,hold) VALUES(?1,?2,?3,?4,?5,?6)",
+	[SQL_FIRST_ISSUED] = "SELECT min(issued) FROM map_row JOIN map USING(epoch,serial) JOIN name ON number=class"
+			     " WHERE text=?1 AND current=?2 AND NOT hold",
 };
 
 static const char schema[] =
+	"BEGIN IMMEDIATE;"
 	"CREATE TABLE name(number INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);"
-	"CREATE TABLE box(id TEXT PRIMARY KEY, class INTEGER NOT NULL, category INTEGER NOT NULL, version INTEGER NOT "
-	"NULL,"
-	" since INTEGER NOT NULL, seen INTEGER NOT NULL, serial INTEGER NOT NULL, failures INTEGER NOT NULL,"
-	" trust INTEGER NOT NULL, state INTEGER NOT NULL, reason INTEGER NOT NULL) WITHOUT ROWID;"
-	"CREATE TABLE history(id TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, version INTEGER NOT "
-	"NULL,"
-	" class INTEGER NOT NULL, PRIMARY KEY(id,since)) WITHOUT ROWID;"
+	"CREATE TABLE box(id TEXT PRIMARY KEY, class INTEGER NOT NULL, category INTEGER NOT NULL,"
+	" version INTEGER NOT NULL, since INTEGER NOT NULL, seen INTEGER NOT NULL, epoch INTEGER NOT NULL,"
+	" serial INTEGER NOT NULL, failures INTEGER NOT NULL, failed INTEGER NOT NULL,"
+	" failed_version INTEGER NOT NULL, changes INTEGER NOT NULL, trust INTEGER NOT NULL,"
+	" state INTEGER NOT NULL, reason INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE history(id TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL,"
+	" version INTEGER NOT NULL, class INTEGER NOT NULL, PRIMARY KEY(id,since,version)) WITHOUT ROWID;"
+	"CREATE TABLE failure(class INTEGER NOT NULL, version INTEGER NOT NULL, first INTEGER NOT NULL,"
+	" count INTEGER NOT NULL, PRIMARY KEY(class,version)) WITHOUT ROWID;"
+	"CREATE TABLE map(epoch INTEGER NOT NULL, serial INTEGER NOT NULL, issued INTEGER NOT NULL,"
+	" PRIMARY KEY(epoch,serial)) WITHOUT ROWID;"
+	"CREATE TABLE map_row(epoch INTEGER NOT NULL, serial INTEGER NOT NULL, class INTEGER NOT NULL,"
+	" current INTEGER NOT NULL, maximum INTEGER NOT NULL, hold INTEGER NOT NULL);"
+	"CREATE INDEX map_row_class ON map_row(class);"
 	"CREATE TABLE key(id TEXT PRIMARY KEY, der BLOB NOT NULL) WITHOUT ROWID;"
-	"PRAGMA user_version=1;";
+	"CREATE TABLE file(sha256 BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;"
+	"PRAGMA application_id=" APPLICATION_ID "; PRAGMA user_version=2;"
+	"COMMIT;";
 
-/* Names repeat in almost every row: the last few are kept, by text. */
-#define NAME_CACHE 64u
-
-struct fleet_db {
-	sqlite3 *handle;
-	sqlite3_stmt *prepared[NUM_STATEMENTS];
-	struct {
-		char text[65];
-		int64_t number;
-	} names[NAME_CACHE];
-};
-
-static int storage(int code)
+int sql_error(int code)
 {
-	return code == SQLITE_NOMEM ? CAROUSEL_E_MEMORY : CAROUSEL_E_STORAGE;
+	switch (code & 0xff) {
+	case SQLITE_NOMEM:
+		return CAROUSEL_E_MEMORY;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return CAROUSEL_E_BUSY;
+	case SQLITE_FULL:
+		return CAROUSEL_E_NO_SPACE;
+	case SQLITE_READONLY:
+		return CAROUSEL_E_READ_ONLY;
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+		return CAROUSEL_E_PERMISSION;
+	case SQLITE_NOTADB:
+	case SQLITE_CORRUPT:
+		return CAROUSEL_E_MALFORMED;
+	default:
+		return CAROUSEL_E_STORAGE;
+	}
 }
 
-static int run(struct fleet_db *db, const char *sql)
+int sql_run(struct fleet_db *db, const char *sql)
 {
 	int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
-	return code == SQLITE_OK ? 0 : storage(code);
+	return code == SQLITE_OK ? 0 : sql_error(code);
 }
 
 const char *fleet_db_message(const struct fleet_db *db)
@@ -65,36 +89,68 @@ const char *fleet_db_message(const struct fleet_db *db)
 	return db->handle ? sqlite3_errmsg(db->handle) : "no memory";
 }
 
-static int user_version(struct fleet_db *db, int *version)
+static int get_number(struct fleet_db *db, const char *sql, int64_t *number)
 {
 	sqlite3_stmt *s = NULL;
-	int result = sqlite3_prepare_v2(db->handle, "PRAGMA user_version", -1, &s, NULL) == SQLITE_OK &&
-				     sqlite3_step(s) == SQLITE_ROW
-			     ? 0
-			     : CAROUSEL_E_STORAGE;
-	if (result == 0)
-		*version = sqlite3_column_int(s, 0);
+	int code = sqlite3_prepare_v2(db->handle, sql, -1, &s, NULL);
+	if (code == SQLITE_OK)
+		code = sqlite3_step(s);
+	if (code == SQLITE_ROW)
+		*number = sqlite3_column_int64(s, 0);
 	sqlite3_finalize(s);
+	return code == SQLITE_ROW ? 0 : sql_error(code);
+}
+
+/* A database of something else must not get our tables. */
+static int check_schema(struct fleet_db *db, bool must_exist)
+{
+	int64_t version = 0, application = 0, tables = 0;
+	int result = get_number(db, "PRAGMA user_version", &version);
+	if (result == 0)
+		result = get_number(db, "PRAGMA application_id", &application);
+	if (result == 0)
+		result = get_number(db, "SELECT count(*) FROM sqlite_master", &tables);
+	if (result)
+		return result;
+	if (tables == 0 && application == 0 && !must_exist)
+		return sql_run(db, schema);
+	if (application != strtoll(APPLICATION_ID, NULL, 10))
+		return CAROUSEL_E_MALFORMED;
+	return version == SCHEMA_VERSION ? 0 : CAROUSEL_E_UNSUPPORTED;
+}
+
+static int set_up(struct fleet_db *db, bool must_exist)
+{
+	int64_t keys = 1;
+	int result;
+	sqlite3_busy_timeout(db->handle, BUSY_MS);
+	result = sql_run(db, "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-131072; PRAGMA temp_store=MEMORY;"
+			     "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;");
+	if (result == 0)
+		result = check_schema(db, must_exist);
+	if (result == 0 && !sqlite3_db_readonly(db->handle, "main"))
+		result = sql_run(db, "PRAGMA journal_mode=WAL");
+	if (result == 0)
+		result = get_number(db, "SELECT EXISTS(SELECT 1 FROM key)", &keys);
+	db->has_keys = keys != 0;
 	return result;
 }
 
-static int set_up(struct fleet_db *db)
+/* A medium that cannot be written has no room for the files beside the database: it is read as it lies there. */
+static int open_unwritable(struct fleet_db *db, const char *path)
 {
-	int version = 0;
-	int result = run(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-262144;"
-			     "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;");
-	if (result == 0)
-		result = user_version(db, &version);
-	if (result == 0 && version == 0)
-		result = run(db, schema);
-	else if (result == 0 && version != SCHEMA_VERSION)
-		result = CAROUSEL_E_UNSUPPORTED;
-	for (unsigned i = 0; i < NUM_STATEMENTS && result == 0; i++) {
-		int code = sqlite3_prepare_v3(
-			db->handle, statements[i], -1, SQLITE_PREPARE_PERSISTENT, &db->prepared[i], NULL);
-		result = code == SQLITE_OK ? 0 : storage(code);
+	char *uri = sqlite3_mprintf("file:%s?immutable=1", path);
+	int code;
+	if (uri == NULL)
+		return CAROUSEL_E_MEMORY;
+	if (strpbrk(path, "?#%")) {
+		sqlite3_free(uri);
+		return CAROUSEL_E_READ_ONLY;
 	}
-	return result;
+	sqlite3_close(db->handle);
+	code = sqlite3_open_v2(uri, &db->handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
+	sqlite3_free(uri);
+	return code == SQLITE_OK ? set_up(db, true) : sql_error(code);
 }
 
 int fleet_db_open(const char *path, bool must_exist, struct fleet_db **out)
@@ -105,7 +161,13 @@ int fleet_db_open(const char *path, bool must_exist, struct fleet_db **out)
 	if (db == NULL)
 		return CAROUSEL_E_MEMORY;
 	code = sqlite3_open_v2(path, &db->handle, flags, NULL);
-	result = code == SQLITE_OK ? set_up(db) : code == SQLITE_CANTOPEN ? CAROUSEL_E_NOT_FOUND : storage(code);
+	result = code == SQLITE_OK         ? set_up(db, must_exist)
+		 : code == SQLITE_CANTOPEN ? CAROUSEL_E_NOT_FOUND
+					   : sql_error(code);
+	if (must_exist && db->handle &&
+		(result == CAROUSEL_E_READ_ONLY ||
+			(result && sqlite3_errcode(db->handle) == SQLITE_CANTOPEN && code == SQLITE_OK)))
+		result = open_unwritable(db, path);
 	if (result) {
 		fleet_db_close(db);
 		return result;
@@ -118,48 +180,100 @@ void fleet_db_close(struct fleet_db *db)
 {
 	if (db == NULL)
 		return;
-	for (unsigned i = 0; i < NUM_STATEMENTS; i++)
+	for (unsigned i = 0; i < SQL_NUM_STATEMENTS; i++)
 		sqlite3_finalize(db->prepared[i]);
 	sqlite3_close(db->handle); /* rolls an open transaction back */
+	batch_free(db->batch);
 	memory_free(NULL, db);
 }
 
 int fleet_db_begin(struct fleet_db *db)
 {
-	return run(db, "BEGIN IMMEDIATE");
+	memset(&db->counts, 0, sizeof db->counts);
+	return sql_run(db, "BEGIN IMMEDIATE");
 }
 
 int fleet_db_commit(struct fleet_db *db)
 {
-	return run(db, "COMMIT");
+	int result = batch_flush(db);
+	return result ? result : sql_run(db, "COMMIT");
 }
 
-static void bind_text(sqlite3_stmt *s, int at, const char *text)
+void fleet_db_roll_back(struct fleet_db *db)
+{
+	batch_forget(db);
+	/* Names that were made are gone with the rest. */
+	memset(db->names, 0, sizeof db->names);
+	(void)sql_run(db, "ROLLBACK");
+}
+
+int fleet_db_begin_reading(struct fleet_db *db)
+{
+	return sql_run(db, "BEGIN");
+}
+
+int fleet_db_end_reading(struct fleet_db *db)
+{
+	return sql_run(db, "COMMIT");
+}
+
+/* ---- statements ---- */
+
+sqlite3_stmt *sql_statement(struct fleet_db *db, enum fleet_statement which, int *error)
+{
+	int code = SQLITE_OK;
+	if (db->prepared[which] == NULL)
+		code = sqlite3_prepare_v3(
+			db->handle, statements[which], -1, SQLITE_PREPARE_PERSISTENT, &db->prepared[which], NULL);
+	*error = code == SQLITE_OK ? 0 : sql_error(code);
+	return db->prepared[which];
+}
+
+void sql_bind_text(sqlite3_stmt *s, int at, const char *text)
 {
 	sqlite3_bind_text(s, at, text, -1, SQLITE_STATIC);
 }
 
-/* Runs a prepared statement that gives no rows. */
-static int finish(sqlite3_stmt *s)
+int sql_finish(sqlite3_stmt *s)
 {
 	int code = sqlite3_step(s);
 	sqlite3_reset(s);
-	return code == SQLITE_DONE ? 0 : storage(code);
+	return code == SQLITE_DONE ? 0 : sql_error(code);
 }
 
-static int look_up_name(struct fleet_db *db, const char *text, int64_t *number)
+/* ---- names ---- */
+
+static int look_up_name(struct fleet_db *db, const char *text, uint32_t *number)
 {
-	sqlite3_stmt *s = db->prepared[GET_NAME];
-	int code, result = CAROUSEL_E_NOT_FOUND;
-	bind_text(s, 1, text);
+	int code, result;
+	sqlite3_stmt *s = sql_statement(db, SQL_GET_NAME, &result);
+	if (s == NULL)
+		return result;
+	sql_bind_text(s, 1, text);
 	code = sqlite3_step(s);
-	if (code == SQLITE_ROW) {
-		*number = sqlite3_column_int64(s, 0);
-		result = 0;
-	} else if (code != SQLITE_DONE) {
-		result = storage(code);
-	}
+	if (code == SQLITE_ROW)
+		*number = (uint32_t)sqlite3_column_int64(s, 0);
+	else
+		result = code == SQLITE_DONE ? CAROUSEL_E_NOT_FOUND : sql_error(code);
 	sqlite3_reset(s);
+	return result;
+}
+
+static int make_name(struct fleet_db *db, const char *text, uint32_t *number)
+{
+	int result;
+	sqlite3_stmt *s = sql_statement(db, SQL_PUT_NAME, &result);
+	int64_t count = 0;
+	if (s == NULL)
+		return result;
+	result = get_number(db, "SELECT coalesce(max(number),0) FROM name", &count);
+	if (result == 0 && count >= FLEET_MAX_NAMES)
+		result = CAROUSEL_E_LIMIT;
+	if (result)
+		return result;
+	sql_bind_text(s, 1, text);
+	result = sql_finish(s);
+	*number = (uint32_t)sqlite3_last_insert_rowid(db->handle);
 	return result;
 }
 
@@ -168,10 +282,10 @@ static unsigned cache_slot(const char *text)
 	unsigned h = 5381;
 	for (; *text; text++)
 		h = h * 33 + (unsigned char)*text;
-	return h % NAME_CACHE;
+	return h % SQL_NAME_CACHE;
 }
 
-static int name_number(struct fleet_db *db, const char *text, int64_t *number)
+int sql_name(struct fleet_db *db, const char *text, uint32_t *number)
 {
 	unsigned slot = cache_slot(text);
 	int result;
@@ -180,306 +294,57 @@ static int name_number(struct fleet_db *db, const char *text, int64_t *number)
 		return 0;
 	}
 	result = look_up_name(db, text, number);
-	if (result == CAROUSEL_E_NOT_FOUND) {
-		bind_text(db->prepared[PUT_NAME], 1, text);
-		result = finish(db->prepared[PUT_NAME]);
-		*number = sqlite3_last_insert_rowid(db->handle);
-	}
-	if (result == 0) {
-		snprintf(db->names[slot].text, sizeof db->names[slot].text, "%s", text);
+	if (result == CAROUSEL_E_NOT_FOUND)
+		result = make_name(db, text, number);
+	if (result == 0 && strlen(text) < sizeof db->names[slot].text) {
+		strcpy(db->names[slot].text, text);
 		db->names[slot].number = *number;
 	}
 	return result;
 }
 
-struct held {
-	bool is_there;
-	int64_t version, since, seen, class_number, trust;
-};
-
-static int get_held(struct fleet_db *db, const char *id, struct held *held)
-{
-	sqlite3_stmt *s = db->prepared[GET];
-	int code;
-	memset(held, 0, sizeof *held);
-	bind_text(s, 1, id);
-	code = sqlite3_step(s);
-	if (code == SQLITE_ROW) {
-		held->is_there = true;
-		held->version = sqlite3_column_int64(s, 0);
-		held->since = sqlite3_column_int64(s, 1);
-		held->seen = sqlite3_column_int64(s, 2);
-		held->class_number = sqlite3_column_int64(s, 3);
-		held->trust = sqlite3_column_int64(s, 4);
-	}
-	sqlite3_reset(s);
-	return code == SQLITE_ROW || code == SQLITE_DONE ? 0 : storage(code);
-}
-
-static int move_to_history(struct fleet_db *db, const char *id, const struct held *held, uint64_t until_s)
-{
-	sqlite3_stmt *s = db->prepared[TO_HISTORY];
-	bind_text(s, 1, id);
-	sqlite3_bind_int64(s, 2, held->since);
-	sqlite3_bind_int64(s, 3, (int64_t)until_s);
-	sqlite3_bind_int64(s, 4, held->version);
-	sqlite3_bind_int64(s, 5, held->class_number);
-	return finish(s);
-}
-
-int fleet_db_put(struct fleet_db *db, const struct box_report *r, enum fleet_trust trust, uint64_t now_s)
-{
-	sqlite3_stmt *s = db->prepared[PUT];
-	const char *const texts[4] = {r->class_name, r->category, r->state, r->reason};
-	int64_t numbers[4], since = (int64_t)now_s;
-	struct held held;
-	int result = get_held(db, r->box_id, &held);
-	for (unsigned i = 0; i < 4 && result == 0; i++)
-		result = name_number(db, texts[i], &numbers[i]);
-	if (result)
-		return result;
-	/* A list says what was shipped or sold; what a box said of itself goes before it. */
-	if (held.is_there &&
-		((int64_t)now_s < held.seen || (trust == FLEET_FROM_LIST && held.trust != FLEET_FROM_LIST)))
-		return CAROUSEL_E_ROLLBACK;
-	if (held.is_there && held.version == (int64_t)r->version)
-		since = held.since;
-	else if (held.is_there)
-		result = move_to_history(db, r->box_id, &held, now_s);
-	if (result)
-		return result;
-	bind_text(s, 1, r->box_id);
-	sqlite3_bind_int64(s, 2, numbers[0]);
-	sqlite3_bind_int64(s, 3, numbers[1]);
-	sqlite3_bind_int64(s, 4, r->version);
-	sqlite3_bind_int64(s, 5, since);
-	sqlite3_bind_int64(s, 6, trust == FLEET_FROM_LIST ? 0 : (int64_t)now_s);
-	sqlite3_bind_int64(s, 7, (int64_t)r->serial);
-	sqlite3_bind_int64(s, 8, box_report_kpi(r, "failures", 0));
-	sqlite3_bind_int64(s, 9, trust);
-	sqlite3_bind_int64(s, 10, numbers[2]);
-	sqlite3_bind_int64(s, 11, numbers[3]);
-	return finish(s);
-}
+/* ---- keys and files ---- */
 
 int fleet_db_put_key(struct fleet_db *db, const char *box_id, const struct key_public *key)
 {
-	sqlite3_stmt *s = db->prepared[PUT_KEY];
 	uint8_t der[KEY_MAX_DER_BYTES];
-	bind_text(s, 1, box_id);
+	int result;
+	sqlite3_stmt *s = sql_statement(db, SQL_PUT_KEY, &result);
+	if (s == NULL)
+		return result;
+	sql_bind_text(s, 1, box_id);
 	sqlite3_bind_blob(s, 2, der, (int)key_public_der(key, der), SQLITE_TRANSIENT);
-	return finish(s);
+	db->has_keys = true;
+	return sql_finish(s);
 }
 
 int fleet_db_key(struct fleet_db *db, const char *box_id, struct key_public *key)
 {
-	sqlite3_stmt *s = db->prepared[GET_KEY];
-	int code, result = CAROUSEL_E_NOT_FOUND;
-	bind_text(s, 1, box_id);
+	int code, result;
+	sqlite3_stmt *s;
+	if (!db->has_keys)
+		return CAROUSEL_E_NOT_FOUND;
+	s = sql_statement(db, SQL_GET_KEY, &result);
+	if (s == NULL)
+		return result;
+	sql_bind_text(s, 1, box_id);
 	code = sqlite3_step(s);
 	if (code == SQLITE_ROW)
 		result = key_public_parse_der(key, sqlite3_column_blob(s, 0), (size_t)sqlite3_column_bytes(s, 0));
-	else if (code != SQLITE_DONE)
-		result = storage(code);
+	else
+		result = code == SQLITE_DONE ? CAROUSEL_E_NOT_FOUND : sql_error(code);
 	sqlite3_reset(s);
 	return result;
 }
 
-bool fleet_db_has_box(struct fleet_db *db, const char *box_id)
+int fleet_db_put_file(struct fleet_db *db, const uint8_t sha256[HASH_SHA256_BYTES], uint64_t now_s)
 {
-	sqlite3_stmt *s = db->prepared[HAS_BOX];
-	bool has;
-	bind_text(s, 1, box_id);
-	has = sqlite3_step(s) == SQLITE_ROW;
-	sqlite3_reset(s);
-	return has;
-}
-
-/* Runs a query and hands each row to `take`. */
-static int each_row(
-	struct fleet_db *db, const char *sql, const char *text, int (*take)(sqlite3_stmt *, void *user), void *user)
-{
-	sqlite3_stmt *s = NULL;
-	int code = sqlite3_prepare_v2(db->handle, sql, -1, &s, NULL), result = 0;
-	if (code != SQLITE_OK)
-		return storage(code);
-	if (text)
-		bind_text(s, 1, text);
-	while (result == 0 && (code = sqlite3_step(s)) == SQLITE_ROW)
-		result = take(s, user);
-	sqlite3_finalize(s);
-	return result ? result : code == SQLITE_DONE ? 0 : storage(code);
-}
-
-/* Numbers of names to their texts, so that a walk over all boxes needs no joins. */
-struct name_table {
-	char **texts;
-	size_t count, cap;
-};
-
-static int take_name(sqlite3_stmt *s, void *user)
-{
-	struct name_table *t = user;
-	int64_t number = sqlite3_column_int64(s, 0);
-	const char *text = (const char *)sqlite3_column_text(s, 1);
-	if (number < 0 || number > MAX_NAMES || text == NULL)
-		return CAROUSEL_E_STORAGE;
-	while (t->count <= (size_t)number) {
-		int result = memory_grow(NULL, (void **)&t->texts, &t->cap, t->count, sizeof *t->texts, MAX_NAMES + 1);
-		if (result)
-			return result;
-		t->texts[t->count++] = NULL;
-	}
-	t->texts[number] = memory_copy_string(NULL, text, strlen(text));
-	return t->texts[number] ? 0 : CAROUSEL_E_MEMORY;
-}
-
-struct take_box {
-	int (*take)(void *, const struct fleet_box *);
-	void *user;
-	const struct name_table *names;
-};
-
-/* A number without a name: the file was edited by other hands. */
-static const char *name_of(const struct name_table *t, int64_t number)
-{
-	return number >= 0 && (size_t)number < t->count ? t->texts[number] : NULL;
-}
-
-static int give_box(sqlite3_stmt *s, void *user)
-{
-	const struct take_box *t = user;
-	const struct fleet_box box = {
-		.id = (const char *)sqlite3_column_text(s, 0),
-		.class_name = name_of(t->names, sqlite3_column_int64(s, 1)),
-		.category = name_of(t->names, sqlite3_column_int64(s, 2)),
-		.version = (uint32_t)sqlite3_column_int64(s, 3),
-		.since_s = (uint64_t)sqlite3_column_int64(s, 4),
-		.seen_s = (uint64_t)sqlite3_column_int64(s, 5),
-		.serial = (uint64_t)sqlite3_column_int64(s, 6),
-		.failures = sqlite3_column_int64(s, 7),
-		.trust = (enum fleet_trust)sqlite3_column_int(s, 8),
-		.state = name_of(t->names, sqlite3_column_int64(s, 9)),
-		.reason = name_of(t->names, sqlite3_column_int64(s, 10)),
-	};
-	if (box.id == NULL || box.class_name == NULL || box.category == NULL || box.state == NULL || box.reason == NULL)
-		return CAROUSEL_E_STORAGE;
-	return t->take(t->user, &box);
-}
-
-static int load_names(struct fleet_db *db, struct name_table *names)
-{
-	return each_row(db, "SELECT number,text FROM name", NULL, take_name, names);
-}
-
-static void free_names(struct name_table *names)
-{
-	for (size_t i = 0; i < names->count; i++)
-		memory_free(NULL, names->texts[i]);
-	memory_free(NULL, names->texts);
-}
-
-static int walk_boxes(struct fleet_db *db, const struct name_table *names, const char *sql,
-	int (*take)(void *user, const struct fleet_box *), void *user)
-{
-	struct take_box t = {take, user, names};
-	return each_row(db, sql, NULL, give_box, &t);
-}
-
-int fleet_db_each(struct fleet_db *db, int (*take)(void *user, const struct fleet_box *), void *user)
-{
-	struct name_table names = {0};
-	int result = load_names(db, &names);
-	if (result == 0)
-		result = walk_boxes(db, &names,
-			"SELECT id,class,category,version,since,seen,serial,failures,trust,state,reason FROM box ORDER "
-			"BY id",
-			take, user);
-	free_names(&names);
-	return result;
-}
-
-/* SQLite would sort two million rows for a GROUP BY; there are few kinds, so they are counted in a table. */
-#define MAX_KINDS 65536u
-
-struct kind {
-	const char *class_name, *category;
-	uint32_t version;
-	uint64_t count;
-};
-
-struct kinds {
-	struct kind *slots; /* open hashing, 2 * MAX_KINDS */
-	size_t count;
-};
-
-static int count_kind(void *user, const struct fleet_box *b)
-{
-	struct kinds *k = user;
-	size_t at = ((uintptr_t)b->class_name >> 4) * 31 + ((uintptr_t)b->category >> 4) * 7 + b->version;
-	for (;; at++) {
-		struct kind *slot = &k->slots[at % (2 * MAX_KINDS)];
-		if (slot->count == 0 && k->count == MAX_KINDS)
-			return CAROUSEL_E_LIMIT;
-		if (slot->count == 0) {
-			*slot = (struct kind){b->class_name, b->category, b->version, 0};
-			k->count++;
-		}
-		/* names are the same pointers throughout one walk */
-		if (slot->class_name == b->class_name && slot->category == b->category && slot->version == b->version) {
-			slot->count++;
-			return 0;
-		}
-	}
-}
-
-static int compare_kinds(const void *a, const void *b)
-{
-	const struct kind *x = a, *y = b;
-	int order = (x->count == 0) - (y->count == 0);
-	if (order == 0 && x->count)
-		order = strcmp(x->class_name, y->class_name);
-	if (order == 0 && x->count)
-		order = strcmp(x->category, y->category);
-	return order ? order : (x->version > y->version) - (x->version < y->version);
-}
-
-int fleet_db_each_version(
-	struct fleet_db *db, int (*take)(void *, const char *, const char *, uint32_t, uint64_t), void *user)
-{
-	struct kinds k = {.slots = memory_alloc(NULL, (size_t)2 * MAX_KINDS, sizeof *k.slots)};
-	struct name_table names = {0};
-	int result = k.slots ? load_names(db, &names) : CAROUSEL_E_MEMORY;
-	if (result == 0)
-		result = walk_boxes(
-			db, &names, "SELECT id,class,category,version,0,0,0,0,0,state,reason FROM box", count_kind, &k);
-	if (result == 0)
-		qsort(k.slots, (size_t)2 * MAX_KINDS, sizeof *k.slots, compare_kinds);
-	for (size_t i = 0; i < k.count && result == 0; i++)
-		result = take(user, k.slots[i].class_name, k.slots[i].category, k.slots[i].version, k.slots[i].count);
-	free_names(&names);
-	memory_free(NULL, k.slots);
-	return result;
-}
-
-struct take_history {
-	int (*take)(void *, uint32_t, uint64_t, uint64_t);
-	void *user;
-};
-
-static int give_history(sqlite3_stmt *s, void *user)
-{
-	const struct take_history *t = user;
-	return t->take(t->user, (uint32_t)sqlite3_column_int64(s, 0), (uint64_t)sqlite3_column_int64(s, 1),
-		(uint64_t)sqlite3_column_int64(s, 2));
-}
-
-int fleet_db_history(
-	struct fleet_db *db, const char *box_id, int (*take)(void *, uint32_t, uint64_t, uint64_t), void *user)
-{
-	struct take_history t = {take, user};
-	return each_row(db,
-		"SELECT version,since,until FROM history WHERE id=?1 UNION ALL"
-		" SELECT version,since,0 FROM box WHERE id=?1 ORDER BY 2",
-		box_id, give_history, &t);
+	int result;
+	sqlite3_stmt *s = sql_statement(db, SQL_PUT_FILE, &result);
+	if (s == NULL)
+		return result;
+	sqlite3_bind_blob(s, 1, sha256, HASH_SHA256_BYTES, SQLITE_STATIC);
+	sqlite3_bind_int64(s, 2, (int64_t)now_s);
+	result = sql_finish(s);
+	return result == 0 && sqlite3_changes(db->handle) == 0 ? CAROUSEL_E_DUPLICATE : result;
 }

@@ -2,80 +2,150 @@
 
 #include "common/carousel_error.h"
 #include "common/envelope.h"
+#include "common/memory.h"
+#include "policy-map/box_report.h"
+#include "policy-map/fleet/line_reader.h"
 #include "policy-map/map_value.h"
-#include "policy-map/policy_map.h"
+#include "policy-map/policy.h"
 
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_FIELDS 6u
+enum column { BOX_ID, CLASS, CATEGORY, VERSION, TIME, PUBLIC, NUM_COLUMNS };
 
-/* Reads a line without its end: 0, NOT_FOUND at the end of the file, LIMIT for one that is too long (skipped), IO. */
-static int next_line(FILE *file, char line[FLEET_IMPORT_MAX_LINE], size_t *len)
-{
-	bool is_long = false;
-	if (fgets(line, (int)FLEET_IMPORT_MAX_LINE, file) == NULL)
-		return ferror(file) ? CAROUSEL_E_IO : CAROUSEL_E_NOT_FOUND;
-	*len = strlen(line);
-	while (*len && line[*len - 1] != '\n' && !feof(file)) {
-		char rest[256];
-		if (fgets(rest, sizeof rest, file) == NULL)
-			break;
-		is_long = true;
-		if (strchr(rest, '\n'))
-			break;
-	}
-	while (*len && (line[*len - 1] == '\n' || line[*len - 1] == '\r'))
-		line[--*len] = '\0';
-	return is_long ? CAROUSEL_E_LIMIT : 0;
-}
+static const char *const column_names[NUM_COLUMNS] = {"box_id", "class", "category", "version", "time", "public"};
+
+/* One file on its way in. */
+struct import {
+	struct fleet_import *im;
+	int (*take)(struct import *, char *line, size_t len);
+	char delimiter;           /* 0: no CSV */
+	bool has_columns;         /* the first record was seen */
+	bool is_hopeless;         /* it makes the whole file count for nothing */
+	int columns[NUM_COLUMNS]; /* where in a record; -1: nowhere */
+	struct line_reader reader;
+};
 
 /* Counts what became of a line; only what stops the whole import is handed on. */
-static int count(struct fleet_import *im, int result)
+static int count(struct fleet_import *im, uint64_t line, int result)
 {
-	if (result == 0) {
-		im->taken++;
-	} else if (result == CAROUSEL_E_ROLLBACK) {
-		im->older++;
-		result = 0;
-	} else if (!carousel_error_is_fatal(result)) {
+	if (result == 0 || carousel_error_is_fatal(result))
+		return result;
+	switch (result) {
+	case CAROUSEL_E_BUSY:
+	case CAROUSEL_E_NO_SPACE:
+	case CAROUSEL_E_READ_ONLY:
+	case CAROUSEL_E_PERMISSION:
+		return result;
+	default:
 		im->bad++;
 		if (im->report)
-			im->report(im->user, im->lines, result);
-		result = 0;
+			im->report(im->user, line, result);
+		return 0;
 	}
-	return result;
 }
 
-static int import_lines(struct fleet_import *im, FILE *file, int (*take)(struct fleet_import *, char *line, size_t len))
+static int import_lines(struct import *x)
 {
-	char *line = malloc(FLEET_IMPORT_MAX_LINE);
-	size_t len = 0;
-	int result = line ? fleet_db_begin(im->db) : CAROUSEL_E_MEMORY;
-	while (result == 0) {
-		result = next_line(file, line, &len);
-		if (result == CAROUSEL_E_NOT_FOUND || result == CAROUSEL_E_IO)
-			break;
+	struct fleet_import *im = x->im;
+	for (;;) {
+		char *line = NULL;
+		size_t len = 0;
+		int result = line_reader_next(&x->reader, x->delimiter, &line, &len);
+		if (result == CAROUSEL_E_NOT_FOUND)
+			return 0;
+		if (result == CAROUSEL_E_IO)
+			return result;
 		im->lines++;
 		if (result == 0 && len == 0)
 			continue;
-		result = count(im, result ? result : take(im, line, len));
+		if (result == 0)
+			result = x->take(x, line, len);
+		if (x->is_hopeless || count(im, x->reader.line, result) != 0)
+			return result;
 	}
-	free(line);
-	return result == CAROUSEL_E_NOT_FOUND ? fleet_db_commit(im->db) : result;
+}
+
+/* A file without bad lines is remembered, so that importing it once more changes nothing. */
+static int finish(struct import *x, bool is_remembered)
+{
+	struct fleet_import *im = x->im;
+	struct fleet_counts counts;
+	uint8_t sha256[HASH_SHA256_BYTES];
+	int result = 0;
+	if (is_remembered && im->bad == 0 && im->lines) {
+		result = line_reader_digest(&x->reader, sha256);
+		if (result == 0)
+			result = fleet_db_put_file(im->db, sha256, im->now_s);
+	}
+	if (result == 0)
+		result = fleet_db_commit(im->db);
+	if (result)
+		return result;
+	fleet_db_counts(im->db, &counts);
+	im->older = counts.older;
+	im->signed_lines = counts.taken[FLEET_SIGNED];
+	im->unsigned_lines = counts.taken[FLEET_UNSIGNED];
+	im->taken += counts.taken[FLEET_FROM_LIST] + im->signed_lines + im->unsigned_lines;
+	return 0;
+}
+
+static int run(struct import *x, FILE *file, int (*begin)(struct import *), bool is_remembered)
+{
+	int result = fleet_db_begin(x->im->db);
+	if (result)
+		return result;
+	result = line_reader_init(&x->reader, file);
+	if (result == 0 && begin)
+		result = begin(x);
+	if (result == 0)
+		result = import_lines(x);
+	if (result == 0)
+		result = finish(x, is_remembered);
+	line_reader_deinit(&x->reader);
+	if (result)
+		fleet_db_roll_back(x->im->db);
+	return result;
+}
+
+static int import_file(struct fleet_import *im, FILE *file, int (*take)(struct import *, char *, size_t),
+	int (*begin)(struct import *), bool is_remembered)
+{
+	struct import *x = memory_alloc(NULL, 1, sizeof *x);
+	int result;
+	if (x == NULL)
+		return CAROUSEL_E_MEMORY;
+	x->im = im;
+	x->take = take;
+	result = run(x, file, begin, is_remembered);
+	memory_free(NULL, x);
+	return result;
+}
+
+static uint64_t not_after(uint64_t time_s, uint64_t now_s)
+{
+	return time_s < now_s ? time_s : now_s;
 }
 
 /* ---- reports ---- */
 
 static int put_report(struct fleet_import *im, const struct box_report *r, enum fleet_trust trust)
 {
-	int result = fleet_db_put(im->db, r, trust, r->time_s && r->time_s < im->now_s ? r->time_s : im->now_s);
-	if (result == 0 && trust == FLEET_SIGNED)
-		im->signed_lines++;
-	else if (result == 0)
-		im->unsigned_lines++;
-	return result;
+	int64_t failed = box_report_kpi(r, "failed_version", 0);
+	const struct fleet_news news = {.box_id = r->box_id,
+		.class_name = r->class_name,
+		.category = r->category,
+		.state = r->state,
+		.reason = r->reason,
+		.version = r->version,
+		.epoch = r->epoch,
+		.serial = r->serial,
+		.failures = box_report_kpi(r, "failures", 0),
+		.failed_version = failed > 0 && failed <= POLICY_VERSION_MAX ? (uint32_t)failed : 0,
+		.heard_s = r->time_s ? not_after(r->time_s, im->now_s) : im->now_s,
+		.trust = trust};
+	return fleet_db_put(im->db, &news);
 }
 
 static int take_payload(struct fleet_import *im, const struct envelope *e, const uint8_t *payload, size_t len)
@@ -97,104 +167,146 @@ static int take_payload(struct fleet_import *im, const struct envelope *e, const
 	return put_report(im, &r, FLEET_SIGNED);
 }
 
-static int take_report(struct fleet_import *im, char *line, size_t len)
+static int take_report(struct import *x, char *line, size_t len)
 {
 	struct envelope e;
 	int result;
 	if (strstr(line, "\"payload\"") == NULL) /* no envelope, then */
-		return take_payload(im, NULL, (const uint8_t *)line, len);
+		return take_payload(x->im, NULL, (const uint8_t *)line, len);
 	result = envelope_parse(NULL, &e, line, len);
 	if (result)
 		return result;
-	result = take_payload(im, &e, e.payload, e.payload_len);
+	result = take_payload(x->im, &e, e.payload, e.payload_len);
 	envelope_deinit(NULL, &e);
 	return result;
 }
 
 int fleet_import_reports(struct fleet_import *im, FILE *file)
 {
-	return import_lines(im, file, take_report);
+	return import_file(im, file, take_report, NULL, true);
 }
 
 /* ---- CSV ---- */
 
-static unsigned split(char *line, char *fields[MAX_FIELDS])
+static char find_delimiter(const struct line_reader *r)
 {
-	unsigned n = 0;
-	for (char *p = line; p && n < MAX_FIELDS;) {
-		fields[n++] = p;
-		p = strchr(p, ',');
-		if (p)
-			*p++ = '\0';
+	const char *start = r->buffer + r->from, *end = memchr(start, '\n', r->to - r->from);
+	size_t len = end ? (size_t)(end - start) : r->to - r->from;
+	return memchr(start, ',', len) ? ',' : memchr(start, ';', len) ? ';' : memchr(start, '\t', len) ? '\t' : ',';
+}
+
+static void name_columns(struct import *x, char *const *fields, unsigned count_of_fields)
+{
+	for (unsigned c = 0; c < NUM_COLUMNS; c++) {
+		x->columns[c] = -1;
+		for (unsigned i = 0; i < count_of_fields; i++) {
+			if (strcmp(fields[i], column_names[c]) == 0)
+				x->columns[c] = (int)i;
+		}
 	}
-	return n;
 }
 
-static int copy_field(char *out, size_t cap, const char *field)
+static bool has_columns(const struct import *x, unsigned wanted)
 {
-	size_t len = strlen(field);
-	if (len >= cap)
-		return CAROUSEL_E_LIMIT;
-	memcpy(out, field, len + 1);
-	return 0;
+	for (unsigned c = 0; c < NUM_COLUMNS; c++) {
+		if (wanted >> c & 1 && x->columns[c] < 0)
+			return false;
+	}
+	return true;
 }
 
-static int parse_row(char *fields[MAX_FIELDS], unsigned count_of_fields, struct box_report *r, uint64_t *time_s)
+/* The first record may name the columns: 0 when it does. NEED_MORE: it is data. */
+static int take_header(struct import *x, char *const *fields, unsigned count_of_fields, unsigned wanted)
 {
-	uint64_t version;
-	memset(r, 0, sizeof *r);
-	if (count_of_fields < 4 || count_of_fields > 5)
-		return CAROUSEL_E_SYNTAX;
-	if (copy_field(r->box_id, sizeof r->box_id, fields[0]) != 0 ||
-		copy_field(r->class_name, sizeof r->class_name, fields[1]) != 0 ||
-		copy_field(r->category, sizeof r->category, fields[2]) != 0)
-		return CAROUSEL_E_LIMIT;
-	if (!policy_is_box_id(r->box_id) || !policy_is_name(r->class_name) || !policy_is_name(r->category))
-		return CAROUSEL_E_MALFORMED;
-	if (map_value_number(fields[3], 0, UINT32_MAX, &version) != 0)
-		return CAROUSEL_E_RANGE;
-	r->version = (uint32_t)version;
-	return count_of_fields == 5 && fields[4][0] ? map_value_time(fields[4], time_s) : 0;
+	static const int usual[2][NUM_COLUMNS] = {{0, 1, 2, 3, 4, -1}, {0, -1, -1, -1, -1, 1}};
+	x->has_columns = true;
+	name_columns(x, fields, count_of_fields);
+	if (x->columns[BOX_ID] < 0) {
+		memcpy(x->columns, usual[(wanted >> PUBLIC) & 1], sizeof usual[0]);
+		return CAROUSEL_E_NEED_MORE;
+	}
+	x->is_hopeless = !has_columns(x, wanted);
+	return x->is_hopeless ? CAROUSEL_E_SYNTAX : 0;
 }
 
-static int take_csv(struct fleet_import *im, char *line, size_t len)
+/* The fields of a record in the order of enum column; NULL for a column that there is not. NEED_MORE: use them. */
+static int take_fields(struct import *x, char *line, unsigned wanted, const char *values[NUM_COLUMNS])
 {
-	char *fields[MAX_FIELDS];
-	struct box_report r;
-	uint64_t time_s = im->now_s;
-	int result;
+	char *fields[FLEET_IMPORT_MAX_COLUMNS];
+	unsigned count_of_fields;
+	int result = line_reader_split(line, x->delimiter, fields, FLEET_IMPORT_MAX_COLUMNS, &count_of_fields);
+	if (result)
+		return result;
+	if (!x->has_columns) {
+		result = take_header(x, fields, count_of_fields, wanted);
+		if (result != CAROUSEL_E_NEED_MORE)
+			return result;
+	}
+	for (unsigned c = 0; c < NUM_COLUMNS; c++) {
+		bool has = x->columns[c] >= 0 && (unsigned)x->columns[c] < count_of_fields;
+		values[c] = has ? fields[x->columns[c]] : NULL;
+		if (!has && wanted >> c & 1)
+			return CAROUSEL_E_SYNTAX;
+	}
+	return CAROUSEL_E_NEED_MORE;
+}
+
+static int take_box(struct import *x, char *line, size_t len)
+{
+	const char *v[NUM_COLUMNS];
+	struct fleet_news news = {.state = "", .reason = "", .heard_s = x->im->now_s, .trust = FLEET_FROM_LIST};
+	uint64_t version = 0;
+	int result = take_fields(x, line, 1u << BOX_ID | 1u << CLASS | 1u << VERSION, v);
 	(void)len;
-	if (im->lines == 1 && strncmp(line, "box_id,", 7) == 0)
-		return CAROUSEL_E_ROLLBACK; /* the header is neither taken nor bad */
-	result = parse_row(fields, split(line, fields), &r, &time_s);
-	return result ? result : fleet_db_put(im->db, &r, FLEET_FROM_LIST, time_s);
+	if (result != CAROUSEL_E_NEED_MORE)
+		return result;
+	news.box_id = v[BOX_ID];
+	news.class_name = v[CLASS];
+	news.category = v[CATEGORY] && v[CATEGORY][0] ? v[CATEGORY] : POLICY_DEFAULT_CATEGORY;
+	if (!policy_is_box_id(news.box_id) || !policy_is_name(news.class_name) || !policy_is_name(news.category))
+		return CAROUSEL_E_MALFORMED;
+	result = map_value_number(v[VERSION], 0, UINT32_MAX, &version);
+	if (result == 0 && v[TIME] && v[TIME][0])
+		result = map_value_time(v[TIME], &news.heard_s);
+	if (result)
+		return result;
+	news.version = (uint32_t)version;
+	news.heard_s = not_after(news.heard_s, x->im->now_s);
+	return fleet_db_put(x->im->db, &news);
+}
+
+static int begin_table(struct import *x)
+{
+	x->delimiter = find_delimiter(&x->reader);
+	return 0;
 }
 
 int fleet_import_csv(struct fleet_import *im, FILE *file)
 {
-	return import_lines(im, file, take_csv);
+	return import_file(im, file, take_box, begin_table, true);
 }
 
-static int take_key(struct fleet_import *im, char *line, size_t len)
+static int take_key(struct import *x, char *line, size_t len)
 {
-	char *fields[MAX_FIELDS];
+	const char *v[NUM_COLUMNS];
 	uint8_t der[KEY_MAX_DER_BYTES];
 	struct key_public key;
 	size_t der_len;
+	int result = take_fields(x, line, 1u << BOX_ID | 1u << PUBLIC, v);
 	(void)len;
-	if (split(line, fields) != 2)
-		return CAROUSEL_E_SYNTAX;
-	if (im->lines == 1 && strcmp(fields[0], "box_id") == 0)
-		return CAROUSEL_E_ROLLBACK;
-	if (!policy_is_box_id(fields[0]) ||
-		sodium_base642bin(der, sizeof der, fields[1], strlen(fields[1]), NULL, &der_len, NULL,
+	if (result != CAROUSEL_E_NEED_MORE)
+		return result;
+	if (!policy_is_box_id(v[BOX_ID]) ||
+		sodium_base642bin(der, sizeof der, v[PUBLIC], strlen(v[PUBLIC]), NULL, &der_len, NULL,
 			sodium_base64_VARIANT_ORIGINAL) != 0 ||
 		key_public_parse_der(&key, der, der_len) != 0)
 		return CAROUSEL_E_MALFORMED;
-	return fleet_db_put_key(im->db, fields[0], &key);
+	result = fleet_db_put_key(x->im->db, v[BOX_ID], &key);
+	x->im->taken += result == 0;
+	return result;
 }
 
 int fleet_import_keys(struct fleet_import *im, FILE *file)
 {
-	return import_lines(im, file, take_key);
+	return import_file(im, file, take_key, begin_table, false);
 }

@@ -1,4 +1,5 @@
-/* fleet_import.h - reports and lists into the fleet database, a line at a time. A bad line is named and passed over. */
+/* fleet_import.h - reports and lists into the fleet database. A bad line is named and passed over; a file counts as a
+ * whole or not at all. */
 #ifndef POLICY_MAP_FLEET_FLEET_IMPORT_H
 #define POLICY_MAP_FLEET_FLEET_IMPORT_H
 
@@ -7,11 +8,11 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define FLEET_IMPORT_MAX_LINE 16384u
+#define FLEET_IMPORT_MAX_COLUMNS 64u
 
 struct fleet_import {
 	struct fleet_db *db;
-	uint64_t now_s; /* when it was heard, where the line does not say */
+	uint64_t now_s; /* when it was heard, where the line does not say; and later than this nothing was */
 	uint64_t lines, taken, older, bad;
 	uint64_t signed_lines, unsigned_lines;
 	void *user;
@@ -19,11 +20,15 @@ struct fleet_import {
 	void (*report)(void *user, uint64_t line, int error);
 };
 
+/* Errors of all: DUPLICATE (this very file was imported before, without a bad line), UNSUPPORTED (UTF-16), IO, MEMORY,
+ * and those of the database; nothing of the file counts then. */
+
 /* Lines of JSON: bare reports or envelopes. A box with an enrolled key counts only when its envelope is signed by it
  * (SIGNATURE otherwise); a box without one is marked as not signed. */
 int fleet_import_reports(struct fleet_import *, FILE *);
-/* CSV: box id, class, category, version[, time]; a first line "box_id,..." is a header. Fields have no quotes and no
- * commas inside. Errors of both: STORAGE, IO, MEMORY; nothing of the file counts then. */
+/* CSV (RFC 4180), parted by commas, semicolons or tabs. A first line with a field "box_id" names the columns, in any
+ * order: box_id, class, version, and where there are such category (else production) and time; others are passed over.
+ * Without it they are box_id, class, category, version[, time]. SYNTAX: the header lacks a column. */
 int fleet_import_csv(struct fleet_import *, FILE *);
 /* CSV of box id and base64 DER: "box_id,public". */
 int fleet_import_keys(struct fleet_import *, FILE *);

@@ -109,36 +109,83 @@ static double read_list(FILE *file)
 	return since(start);
 }
 
-static void bench_fleet(struct bench_report *report, const struct text *old_map, const struct text *new_map)
+/* The same boxes as reports, in the form that boxes write. */
+static FILE *make_reports(FILE *list)
 {
-	struct fleet_import im = {.now_s = 1795255200};
+	FILE *file = tmpfile();
+	char line[256];
+	if (file == NULL)
+		abort();
+	while (fgets(line, sizeof line, list)) {
+		char *id = line, *class_name = strchr(id, ','), *category, *version;
+		*class_name++ = '\0';
+		category = strchr(class_name, ',');
+		*category++ = '\0';
+		version = strchr(category, ',');
+		*version++ = '\0';
+		version[strcspn(version, "\n")] = '\0';
+		fprintf(file,
+			"{\"box_id\":\"%s\",\"class\":\"%s\",\"category\":\"%s\",\"version\":%s,\"epoch\":1,"
+			"\"serial\":2026112101,\"state\":\"up-to-date\",\"reason\":\"current\",\"time\":1795255000,"
+			"\"kpi\":{\"failures\":%d}}\n",
+			id, class_name, category, version, id[0] == '0');
+	}
+	rewind(list);
+	rewind(file);
+	return file;
+}
+
+struct fleet_bench {
+	struct bench_report *report;
+	struct fleet_db *db;
+	double reading;
+};
+
+static void fleet_row(const struct fleet_bench *b, const char *name, const char *params, uint64_t start_ns)
+{
+	bench_report_row(b->report, name, params, since(start_ns), "s", 10, "reading lines", b->reading, 1);
+}
+
+static void bench_import(const struct fleet_bench *b, const char *params, FILE *file,
+	int (*import)(struct fleet_import *, FILE *), uint64_t now_s)
+{
+	struct fleet_import im = {.db = b->db, .now_s = now_s};
+	uint64_t start = bench_cpu_ns();
+	if (import(&im, file) != 0 || im.taken != BOXES)
+		abort();
+	fleet_row(b, "fleet import", params, start);
+}
+
+static void bench_questions(const struct fleet_bench *b, const struct text *old_map, const struct text *new_map)
+{
 	struct what_if_rollout r;
 	struct what_if_diff d;
-	char path[] = "/tmp/bench_policy.XXXXXX", extra[64];
-	FILE *list = make_list();
-	double reading = read_list(list);
-	uint64_t start;
-	int fd = mkstemp(path);
-	if (fd < 0 || close(fd) != 0 || fleet_db_open(path, false, &im.db) != 0)
+	uint64_t start = bench_cpu_ns();
+	if (what_if_diff(b->db, old_map->map, new_map->map, UINT64_MAX, &d) != 0)
 		abort();
-	start = bench_cpu_ns();
-	if (fleet_import_csv(&im, list) != 0)
-		abort();
-	bench_report_row(
-		report, "fleet import", "2000000 boxes, CSV", since(start), "s", 0, "reading lines", reading, 1);
-	start = bench_cpu_ns();
-	if (what_if_diff(im.db, old_map->map, new_map->map, UINT64_MAX, &d) != 0)
-		abort();
-	bench_report_row(report, "diff --fleet", "2000000 boxes", since(start), "s", 10, "reading lines", reading, 1);
+	fleet_row(b, "diff --fleet", "2000000 boxes", start);
 	what_if_diff_deinit(&d);
 	start = bench_cpu_ns();
-	if (what_if_rollout(im.db, new_map->map, 30, 5000, &r) != 0)
+	if (what_if_rollout(b->db, new_map->map, 30, 5000, &r) != 0)
 		abort();
-	bench_report_row(
-		report, "simulate", "2000000 boxes, 30 days", since(start), "s", 10, "reading lines", reading, 1);
+	fleet_row(b, "simulate", "2000000 boxes, 30 days", start);
 	what_if_rollout_deinit(&r);
-	fleet_db_close(im.db);
+}
+
+static void bench_fleet(struct bench_report *report, const struct text *old_map, const struct text *new_map)
+{
+	char path[] = "/tmp/bench_policy.XXXXXX", extra[64];
+	FILE *list = make_list(), *reports = make_reports(list);
+	struct fleet_bench b = {report, NULL, read_list(list)};
+	int fd = mkstemp(path);
+	if (fd < 0 || close(fd) != 0 || fleet_db_open(path, false, &b.db) != 0)
+		abort();
+	bench_import(&b, "2000000 new boxes, CSV", list, fleet_import_csv, 1795255200);
+	bench_import(&b, "2000000 known boxes, reports", reports, fleet_import_reports, 1795255200);
+	bench_questions(&b, old_map, new_map);
+	fleet_db_close(b.db);
 	fclose(list);
+	fclose(reports);
 	for (unsigned i = 0; i < 3; i++) {
 		static const char *const ends[] = {"", "-wal", "-shm"};
 		snprintf(extra, sizeof extra, "%s%s", path, ends[i]);

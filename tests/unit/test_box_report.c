@@ -70,6 +70,59 @@ static void test_bad_values(void **state)
 	assert_int_equal(box_report_print(NULL, &r, &payload, &len), CAROUSEL_E_ARGUMENT);
 }
 
+static void expect_same(const char *text, size_t len)
+{
+	static struct box_report fast, full;
+	uint8_t *exact = malloc(len ? len : 1);
+	int result;
+	assert_non_null(exact);
+	memcpy(exact, text, len);
+	result = box_report_parse_any(&full, exact, len);
+	assert_int_equal(box_report_parse(&fast, exact, len), result);
+	if (result == 0 && memcmp(&fast, &full, sizeof fast) != 0)
+		fail_msg("read in two ways: %.*s", (int)len, text);
+	free(exact);
+}
+
+/* What the fast reader takes, it takes as the full one does: reports with each byte changed, left out and put in. */
+static void test_fast_and_full_agree(void **state)
+{
+	static const char bytes[] = "\"\\{}[]:, 019-.eatn\n\t\x00\x7f\xc3u";
+	char *payload, text[1024];
+	size_t len;
+	(void)state;
+	assert_int_equal(box_report_print(NULL, &example, &payload, &len), 0);
+	for (size_t at = 0; at < len; at++) {
+		for (size_t b = 0; b < sizeof bytes; b++) {
+			memcpy(text, payload, len);
+			text[at] = bytes[b];
+			expect_same(text, len);
+			memcpy(text + at + 1, payload + at, len - at);
+			expect_same(text, len + 1);
+		}
+		memcpy(text, payload, len);
+		memmove(text + at, text + at + 1, len - at - 1);
+		expect_same(text, len - 1);
+	}
+	memory_free(NULL, payload);
+}
+
+static void test_forms_that_agree(void **state)
+{
+#define HEAD "{\"box_id\":\"a\",\"class\":\"b\",\"category\":\"c\",\"version\":7"
+	static const char *const texts[] = {HEAD "}", HEAD ",\"kpi\":{}}", HEAD ",\"kpi\":{\"a\":1,\"a\":2}}",
+		HEAD ",\"version\":8}", HEAD ",\"later\":[1,{}]}", HEAD ",\"serial\":9007199254740992}",
+		HEAD ",\"serial\":9007199254740991}", HEAD ",\"time\":9223372036854775807}",
+		HEAD ",\"time\":9223372036854775808}", HEAD ",\"time\":007}", HEAD ",\"time\":-0}",
+		HEAD ",\"kpi\":{\"a\":-9223372036854775808}}", HEAD ",\"state\":\"\\u0041\"}",
+		HEAD ",\"state\":\"\xc3\xa4\"}", HEAD ",\"state\":\"\xff\"}", HEAD ",\"time\":null}", HEAD "} ",
+		" " HEAD "}", HEAD "}}", "{}",
+		"{ \"version\" : 7 , \"class\" : \"b\" , \"category\":\"c\", \"box_id\":\"a\" }"};
+	(void)state;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		expect_same(texts[i], strlen(texts[i]));
+}
+
 static int attempt(const struct carousel_allocator *a, void *user)
 {
 	char *payload;
@@ -91,6 +144,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip_and_truncations),
 		cmocka_unit_test(test_bad_values),
+		cmocka_unit_test(test_fast_and_full_agree),
+		cmocka_unit_test(test_forms_that_agree),
 		cmocka_unit_test(test_no_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,10 @@
+/* covers: policy-map/fleet/fleet_batch.c policy-map/fleet/fleet_query.c */
 #include "tests/lib/test.h"
 
 #include "common/carousel_error.h"
 #include "policy-map/fleet/fleet_db.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -29,16 +31,35 @@ static int tear_down(void **state)
 	return 0;
 }
 
+/* TAKEN, OLDER or an error. */
+#define TAKEN 1
+#define OLDER 2
+
+static int put_news(const struct fleet_news *news)
+{
+	struct fleet_counts counts;
+	int result = fleet_db_begin(db);
+	if (result == 0)
+		result = fleet_db_put(db, news);
+	if (result == 0)
+		result = fleet_db_commit(db);
+	else
+		fleet_db_roll_back(db);
+	fleet_db_counts(db, &counts);
+	return result ? result : counts.older ? OLDER : TAKEN;
+}
+
 static int put(const char *id, uint32_t version, enum fleet_trust trust, uint64_t now)
 {
-	struct box_report r = {.class_name = "box",
+	return put_news(&(struct fleet_news){.box_id = id,
+		.class_name = "box",
 		.category = "production",
-		.version = version,
 		.state = "up-to-date",
-		.num_kpis = 1,
-		.kpis = {{"failures", 2}}};
-	strcpy(r.box_id, id);
-	return fleet_db_put(db, &r, trust, now);
+		.reason = "",
+		.version = version,
+		.failures = 2,
+		.heard_s = now,
+		.trust = trust});
 }
 
 struct list {
@@ -84,13 +105,13 @@ static void test_boxes_and_their_history(void **state)
 {
 	struct list boxes = {""}, history = {""}, versions = {""};
 	(void)state;
-	assert_int_equal(put("b", 100, FLEET_FROM_LIST, 10), 0);
-	assert_int_equal(put("a", 100, FLEET_UNSIGNED, 20), 0);
-	assert_int_equal(put("b", 100, FLEET_SIGNED, 30), 0);
-	assert_int_equal(put("b", 105, FLEET_SIGNED, 40), 0);
-	assert_int_equal(put("b", 105, FLEET_SIGNED, 50), 0);
-	assert_int_equal(put("b", 100, FLEET_SIGNED, 45), CAROUSEL_E_ROLLBACK);
-	assert_int_equal(put("b", 100, FLEET_FROM_LIST, 60), CAROUSEL_E_ROLLBACK);
+	assert_int_equal(put("b", 100, FLEET_FROM_LIST, 10), TAKEN);
+	assert_int_equal(put("a", 100, FLEET_UNSIGNED, 20), TAKEN);
+	assert_int_equal(put("b", 100, FLEET_SIGNED, 30), TAKEN);
+	assert_int_equal(put("b", 105, FLEET_SIGNED, 40), TAKEN);
+	assert_int_equal(put("b", 105, FLEET_SIGNED, 50), TAKEN);
+	assert_int_equal(put("b", 100, FLEET_SIGNED, 45), OLDER);
+	assert_int_equal(put("b", 100, FLEET_FROM_LIST, 60), OLDER);
 	assert_int_equal(fleet_db_each(db, list_box, &boxes), 0);
 	assert_string_equal(boxes.text, "a box production 100 20 20 1 2;b box production 105 40 50 2 2;");
 	assert_int_equal(fleet_db_history(db, "b", list_history, &history), 0);
@@ -104,16 +125,25 @@ static void test_boxes_and_their_history(void **state)
 
 static void test_commit_counts_and_close_takes_back(void **state)
 {
+	const struct fleet_news b = {
+		.box_id = "b", .class_name = "box", .category = "new-name", .state = "", .reason = "", .heard_s = 1};
 	(void)state;
-	assert_int_equal(fleet_db_begin(db), 0);
-	assert_int_equal(put("a", 1, FLEET_UNSIGNED, 1), 0);
-	assert_int_equal(fleet_db_commit(db), 0);
-	assert_int_equal(fleet_db_begin(db), 0);
-	assert_int_equal(put("b", 1, FLEET_UNSIGNED, 1), 0);
-	fleet_db_close(db);
-	assert_int_equal(fleet_db_open(path, true, &db), 0);
+	assert_int_equal(put("a", 1, FLEET_UNSIGNED, 1), TAKEN);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(fleet_db_begin(db), 0);
+		assert_int_equal(fleet_db_put(db, &b), 0);
+		if (i == 0) {
+			fleet_db_roll_back(db);
+			continue;
+		}
+		fleet_db_close(db);
+		assert_int_equal(fleet_db_open(path, true, &db), 0);
+	}
 	assert_true(fleet_db_has_box(db, "a"));
 	assert_false(fleet_db_has_box(db, "b"));
+	/* What was rolled back has left nothing behind in memory either. */
+	assert_int_equal(put_news(&b), TAKEN);
+	assert_true(fleet_db_has_box(db, "b"));
 }
 
 static void test_keys(void **state)
@@ -145,7 +175,128 @@ static void test_files_that_are_none(void **state)
 	for (int i = 0; i < 1000; i++)
 		fputs("this is no database ", file);
 	fclose(file);
-	assert_int_equal(fleet_db_open(path, false, &other), CAROUSEL_E_STORAGE);
+	assert_int_equal(fleet_db_open(path, false, &other), CAROUSEL_E_MALFORMED);
+}
+
+static void execute(const char *sql)
+{
+	sqlite3 *handle;
+	assert_int_equal(sqlite3_open(path, &handle), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(handle, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(handle);
+}
+
+/* A schema of a later program, and a database of something else, which must stay as it is. */
+static void test_other_databases(void **state)
+{
+	struct fleet_db *other;
+	(void)state;
+	fleet_db_close(db);
+	db = NULL;
+	execute("PRAGMA user_version=3");
+	assert_int_equal(fleet_db_open(path, false, &other), CAROUSEL_E_UNSUPPORTED);
+	unlink(path);
+	assert_int_equal(fleet_db_open(path, true, &other), CAROUSEL_E_NOT_FOUND);
+	execute("CREATE TABLE bookmarks(url TEXT)");
+	assert_int_equal(fleet_db_open(path, false, &other), CAROUSEL_E_MALFORMED);
+	execute("DROP TABLE bookmarks");
+	assert_int_equal(fleet_db_open(path, true, &other), CAROUSEL_E_MALFORMED);
+	assert_int_equal(fleet_db_open(path, false, &other), 0);
+	fleet_db_close(other);
+}
+
+/* Numbers that only another hand can have put in. */
+static void test_damaged_rows(void **state)
+{
+	struct list boxes = {""};
+	(void)state;
+	assert_int_equal(put("a", 100, FLEET_UNSIGNED, 20), TAKEN);
+	execute("UPDATE box SET class=77");
+	assert_int_equal(fleet_db_each(db, list_box, &boxes), CAROUSEL_E_MALFORMED);
+	assert_int_equal(fleet_db_each_version(db, list_version, &boxes), CAROUSEL_E_MALFORMED);
+	execute("UPDATE box SET class=1; UPDATE name SET number=99999999 WHERE number=2");
+	assert_int_equal(fleet_db_each(db, list_box, &boxes), CAROUSEL_E_MALFORMED);
+}
+
+/* Reports that nobody signed must not fill the table of names for ever. */
+static void test_names_are_bounded(void **state)
+{
+	char name[16];
+	struct fleet_news news = {.box_id = "a", .class_name = "box", .category = name, .state = "", .reason = ""};
+	int result = 0;
+	unsigned i = 0;
+	(void)state;
+	assert_int_equal(fleet_db_begin(db), 0);
+	for (; result == 0 && i < 2 * FLEET_MAX_NAMES; i++) {
+		snprintf(name, sizeof name, "n%u", i);
+		result = fleet_db_put(db, &news);
+	}
+	assert_int_equal(result, CAROUSEL_E_LIMIT);
+	assert_int_equal(i, FLEET_MAX_NAMES - 1);
+	snprintf(name, sizeof name, "n1");
+	assert_int_equal(fleet_db_put(db, &news), 0);
+	assert_int_equal(fleet_db_commit(db), 0);
+}
+
+/* Of two reports of one moment that of the newer map counts; a class that changes is a change. */
+static void test_order_of_news(void **state)
+{
+	struct fleet_news news = {.box_id = "a",
+		.class_name = "box",
+		.category = "x",
+		.state = "",
+		.reason = "",
+		.version = 5,
+		.epoch = 2,
+		.serial = 7,
+		.heard_s = 10,
+		.trust = FLEET_SIGNED};
+	struct list history = {""};
+	(void)state;
+	assert_int_equal(put_news(&news), TAKEN);
+	news.serial = 6;
+	assert_int_equal(put_news(&news), OLDER);
+	news.epoch = 1;
+	news.serial = 8;
+	assert_int_equal(put_news(&news), OLDER);
+	news.epoch = 2;
+	assert_int_equal(put_news(&news), TAKEN);
+	news.class_name = "other";
+	news.heard_s = 11;
+	assert_int_equal(put_news(&news), TAKEN);
+	assert_int_equal(fleet_db_history(db, "a", list_history, &history), 0);
+	assert_string_equal(history.text, "5 10 11;5 11 0;");
+	news.box_id = "b";
+	news.trust = FLEET_FROM_LIST;
+	assert_int_equal(put_news(&news), TAKEN);
+	news.heard_s = 9;
+	assert_int_equal(put_news(&news), OLDER);
+	/* What a box says goes before any list, whatever its date. */
+	news.trust = FLEET_UNSIGNED;
+	assert_int_equal(put_news(&news), TAKEN);
+	news.heard_s = UINT64_MAX;
+	assert_int_equal(put_news(&news), CAROUSEL_E_RANGE);
+}
+
+/* Who reads in the middle of an import sees what was before it; who writes waits, and is told. */
+static void test_two_at_a_time(void **state)
+{
+	struct fleet_db *reader;
+	const struct fleet_news b = {
+		.box_id = "b", .class_name = "box", .category = "x", .state = "", .reason = "", .heard_s = 1};
+	(void)state;
+	assert_int_equal(put("a", 1, FLEET_UNSIGNED, 1), TAKEN);
+	assert_int_equal(fleet_db_open(path, true, &reader), 0);
+	assert_int_equal(fleet_db_begin(db), 0);
+	assert_int_equal(fleet_db_put(db, &b), 0);
+	assert_true(fleet_db_has_box(reader, "a"));
+	assert_int_equal(fleet_db_begin_reading(reader), 0);
+	assert_false(fleet_db_has_box(reader, "b"));
+	assert_int_equal(fleet_db_commit(db), 0);
+	assert_false(fleet_db_has_box(reader, "b"));
+	assert_int_equal(fleet_db_end_reading(reader), 0);
+	assert_true(fleet_db_has_box(reader, "b"));
+	fleet_db_close(reader);
 }
 
 int main(void)
@@ -155,6 +306,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_commit_counts_and_close_takes_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_keys, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_files_that_are_none, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_other_databases, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_damaged_rows, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_names_are_bounded, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_order_of_news, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_two_at_a_time, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

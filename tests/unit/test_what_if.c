@@ -21,15 +21,22 @@ static uint32_t version_of(unsigned i)
 
 static int set_up(void **state)
 {
-	struct box_report r = {.class_name = "box", .category = "production"};
+	char id[16];
+	struct fleet_news news = {.box_id = id,
+		.class_name = "box",
+		.category = "production",
+		.state = "",
+		.reason = "",
+		.heard_s = 1,
+		.trust = FLEET_FROM_LIST};
 	(void)state;
 	snprintf(path, sizeof path, "/tmp/test_what_if.%d", (int)getpid());
 	if (fleet_db_open(path, false, &db) != 0 || fleet_db_begin(db) != 0)
 		return -1;
 	for (unsigned i = 0; i < BOXES; i++) {
-		snprintf(r.box_id, sizeof r.box_id, "%04x", i);
-		r.version = version_of(i);
-		if (fleet_db_put(db, &r, FLEET_FROM_LIST, 1) != 0)
+		snprintf(id, sizeof id, "%04x", i);
+		news.version = version_of(i);
+		if (fleet_db_put(db, &news) != 0)
 			return -1;
 	}
 	return fleet_db_commit(db);
