@@ -161,7 +161,9 @@ static void install_root(struct fixture *f)
 static int publish(struct fixture *f, const char *image, const char *manifest)
 {
 	struct change_report report;
-	return change_publish(f->cat, &by, path_of(f, image), path_of(f, manifest), 2, &report, &f->error);
+	const struct change_publication what = {
+		.image = path_of(f, image), .manifest = path_of(f, manifest), .weight = 2};
+	return change_publish(f->cat, &by, &what, &report, &f->error);
 }
 
 static int set_map(struct fixture *f, const char *name)
@@ -175,14 +177,16 @@ static void test_publish(void **state)
 	struct fixture *f = *state;
 	struct catalogue *c;
 	struct change_report report;
+	struct change_publication what = {.weight = 2};
 	image_to(f, "image", "manifest", "box", 1, 1, IMAGE);
 	assert_int_equal(publish(f, "image", "manifest"), CAROUSEL_E_NOT_FOUND); /* no such directory */
 	assert_int_equal(mkdir(f->cat, 0755), 0);
 	assert_int_equal(publish(f, "image", "manifest"), CAROUSEL_E_NOT_FOUND); /* no trust root */
 	install_root(f);
 	assert_int_equal(publish(f, "image", "manifest"), 0);
-	assert_int_equal(
-		change_publish(f->cat, &by, path_of(f, "image"), path_of(f, "manifest"), 2, &report, &f->error), 0);
+	what.image = path_of(f, "image");
+	what.manifest = path_of(f, "manifest");
+	assert_int_equal(change_publish(f->cat, &by, &what, &report, &f->error), 0);
 	assert_true(report.is_same);
 	assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
 	assert_int_equal(c->num_objects, 1);
