@@ -26,7 +26,7 @@ struct copy_map_builder {
 	uint64_t base;   /* offset in the older image of buffer[0] */
 	uint64_t at;     /* of the window that is tried next */
 	size_t used;     /* bytes in the buffer */
-	bool is_rolling; /* rolling is of the window at `at` */
+	bool is_rolling; /* rolling is of the window at `at`, which was tried and is no hit */
 	bool is_tried;   /* and that window is no hit */
 	uint32_t rolling;
 	uint64_t misses_left;
@@ -163,10 +163,27 @@ static int try_window(struct copy_map_builder *b, const uint8_t *window, bool *i
 	return 0;
 }
 
-static bool may_be_chunk(const struct copy_map_builder *b, uint32_t rolling)
+/* Rolls on to the next window that may be a chunk, or to the last one that lies wholly in the buffer: there the byte
+ * that enters next is not there yet. */
+static bool roll_on(struct copy_map_builder *b, bool is_tried)
 {
-	const uint64_t bit = mix(rolling) & b->filter_mask;
-	return b->filter[bit / 8] >> (bit & 7) & 1;
+	const uint8_t *window = b->buffer + (b->at - b->base), *last = b->buffer + b->used - CHUNK;
+	const uint8_t *filter = b->filter;
+	const uint64_t mask = b->filter_mask;
+	uint32_t rolling = b->rolling;
+	bool is_likely = false;
+	for (;;) {
+		const uint64_t bit = mix(rolling);
+		is_likely = !is_tried && filter[(bit & mask) / 8] >> (bit & 7) & 1;
+		if (is_likely || window == last)
+			break;
+		rolling = chunk_index_roll(rolling, window[0], window[CHUNK]);
+		window++;
+		is_tried = false;
+	}
+	b->rolling = rolling;
+	b->at = b->base + (uint64_t)(window - b->buffer);
+	return is_likely;
 }
 
 /* Tries every window that lies wholly in the buffer. */
@@ -174,31 +191,21 @@ static int search(struct copy_map_builder *b)
 {
 	for (;;) {
 		const size_t offset = (size_t)(b->at - b->base);
-		const uint8_t *window = b->buffer + offset;
 		bool is_hit = false;
 		if (offset > b->used || b->used - offset < CHUNK)
 			return 0;
-		if (!b->is_rolling) {
-			b->rolling = chunk_index_rolling(window);
-			b->is_rolling = true;
-			b->is_tried = false;
-		}
-		if (!b->is_tried && may_be_chunk(b, b->rolling)) {
-			int result = try_window(b, window, &is_hit);
+		if (!b->is_rolling)
+			b->rolling = chunk_index_rolling(b->buffer + offset);
+		if (roll_on(b, b->is_rolling)) {
+			int result = try_window(b, b->buffer + (b->at - b->base), &is_hit);
 			if (result)
 				return result;
+		} else {
+			b->is_rolling = true;
+			return 0;
 		}
-		b->is_tried = true;
-		if (is_hit) {
-			b->at += CHUNK;
-			b->is_rolling = false;
-			continue;
-		}
-		if (b->used - offset == CHUNK)
-			return 0; /* the byte that enters next is not there yet */
-		b->rolling = chunk_index_roll(b->rolling, window[0], window[CHUNK]);
-		b->is_tried = false;
-		b->at++;
+		b->is_rolling = !is_hit;
+		b->at += is_hit ? CHUNK : 0;
 	}
 }
 
