@@ -234,7 +234,10 @@ static void test_hostile_files(void **state)
 	test_truncations(check, NULL, file, len);
 	assert_int_equal(copy_map_check(file, len + 1, &h), CAROUSEL_E_MALFORMED);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct copy_map_run run;
+		uint64_t next = 1;
 		copy_map_encode_run(file + copy_map_offset(1), &bad[i]);
+		assert_int_equal(copy_map_decode_run(file + copy_map_offset(1), &h, &next, &run), CAROUSEL_E_MALFORMED);
 		assert_int_equal(copy_map_check(file, len, &h), CAROUSEL_E_MALFORMED);
 	}
 	copy_map_encode_run(file + copy_map_offset(1), &good[1]);
