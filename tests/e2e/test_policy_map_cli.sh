@@ -167,6 +167,8 @@ echo '{"box_id":"00a1","class":"box2-fpu-4mb","category":"production","version":
 "$pm" fleet kpi fleet.db --map work.map --json | grep -q '"below_minimum":8' || fail "kpi"
 "$pm" fleet export fleet.db fleet.txt && grep -q '^boxes box2-fpu-4mb production 42 8$' fleet.txt && grep -q '^box 00aa ' fleet.txt || fail "fleet export"
 "$pm" diff fleet.map work.map --fleet fleet.db | grep -q "^1 of 10 boxes" || fail "diff --fleet"
+"$pm" diff --paths fleet.map work.map --fleet fleet.db | grep -q "^ *8  box2-fpu-4mb  production  42 -> 100  mandatory" || fail "diff --paths --fleet"
+"$pm" diff --paths --json fleet.map work.map --fleet fleet.db | grep -q '"from":110,"to":100,"action":"recall","line":[0-9]*,"override":false,"boxes":1}' || fail "diff --paths --fleet --json"
 "$pm" lint work.map --fleet fleet.db 2>&1 | grep -q "1 boxes run a version above maximum 104" || fail "lint --fleet"
 "$pm" simulate fleet.map --fleet fleet.db --days 9 --svg ramp.svg | grep -q "^2026-11-29 .*90.00" || fail "simulate"
 grep -q "</svg>" ramp.svg || fail "no plot"
