@@ -102,7 +102,13 @@ static int fleet_complete(
 	const struct airtime_image *air = &f->airtime.images[image];
 	const struct completion_loss *loss = &f->download.losses[box->group_number];
 	const double common = random_unit(&box->random);
-	int result = fleet_enough(f, box, image, false, common, received, done_ns);
+	int result;
+	if (box->group->slot_bytes && f->scenario->images[image].size_bytes > box->group->slot_bytes) {
+		*received = *needed = 0;
+		*done_ns = SCENARIO_NEVER;
+		return 0;
+	}
+	result = fleet_enough(f, box, image, false, common, received, done_ns);
 	*needed = air->symbols;
 	if (result == 0 && box->group->have > 0) {
 		const struct completion_image index = {air->index_symbols, 1};

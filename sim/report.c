@@ -183,6 +183,23 @@ static bool report_is_same_run(const struct report *a, const struct report *b)
 	return true;
 }
 
+static const char *const report_stuck_names[REPORT_NUM_STUCK][2] = {
+	{"not-on-air", "what they are to have is not on the air, and never will be"},
+	{"nothing-arrives", "nothing arrives there any more: an outage up to the end"},
+	{"slot-too-small", "what they are to have is larger than their slot"},
+	{"no-map", "no map is on the air, and none ever will be"},
+};
+
+const char *report_stuck_name(enum report_stuck stuck)
+{
+	return report_stuck_names[stuck][0];
+}
+
+const char *report_stuck_sentence(enum report_stuck stuck)
+{
+	return report_stuck_names[stuck][1];
+}
+
 int report_merge(struct report *r, const struct report *other)
 {
 	int result = 0;
@@ -210,6 +227,9 @@ int report_merge(struct report *r, const struct report *other)
 	r->declined += other->declined;
 	r->kills += other->kills;
 	r->waiting += other->waiting;
+	for (unsigned i = 0; i < REPORT_NUM_STUCK; i++)
+		r->stuck[i] += other->stuck[i];
+	r->ended_ns = other->ended_ns > r->ended_ns ? other->ended_ns : r->ended_ns;
 	r->packets_sent += other->packets_sent;
 	r->packets_received += other->packets_received;
 	r->packets_lost += other->packets_lost;

@@ -17,7 +17,14 @@
 #define REPORT_BURST_BINS     24u   /* doubling */
 #define REPORT_MAX_CURVES     256u
 #define REPORT_NUM_REASONS    16u
+#define REPORT_NUM_STUCK      4u
 #define REPORT_VERSION_FORMAT "carousel-simulation/1"
+
+/* Why boxes that lack something can never get it. */
+enum report_stuck { REPORT_NOT_ON_AIR, REPORT_NOTHING_ARRIVES, REPORT_SLOT_TOO_SMALL, REPORT_NO_MAP };
+/* "not-on-air", ...; a sentence for people. */
+const char *report_stuck_name(enum report_stuck);
+const char *report_stuck_sentence(enum report_stuck);
 
 /* How the number of boxes of a group that run a version changes over time. */
 struct report_curve {
@@ -45,6 +52,8 @@ struct report {
 	uint64_t reasons[REPORT_NUM_REASONS]; /* enum policy_reason that held in the end, by box */
 	uint64_t downloads, installs, fallbacks, declined, kills;
 	uint64_t waiting;                                      /* boxes that still lacked something at the end */
+	uint64_t stuck[REPORT_NUM_STUCK];                      /* run only: those that could wait for ever, by cause */
+	uint64_t ended_ns;                                     /* run only: when nothing more could happen; 0: never */
 	uint64_t packets_sent, packets_received, packets_lost; /* run only */
 };
 

@@ -232,6 +232,13 @@ const char *scenario_error(const struct scenario *s)
 	return config_error(s->config);
 }
 
+int scenario_refuse(
+	const struct scenario *s, const struct scenario_group *g, const char *key, int code, const char *why)
+{
+	config_fail(config_section(s->config, "group", g->name), key, code, "%s", why);
+	return code;
+}
+
 /* ---- boxes ------------------------------------------------------------------------------------------ */
 
 static void scenario_box_id(char *text, const struct scenario_group *group, uint32_t number)

@@ -23,7 +23,7 @@ int store_new(struct store **store, const struct store_config *config)
 		s->config.sync_interval_ns = STORE_DEFAULT_INTERVAL;
 	store_account_init(&s->account, config->allocator);
 	s->account.now = s->account.peak = sizeof(*s);
-	if (config->allow_absent)
+	if (config->storage == NULL)
 		s->slot_bytes = UINT64_MAX;
 	else
 		s->slot_error = config->storage->size(config->storage->user, RX_SLOT_TARGET, &s->slot_bytes);
