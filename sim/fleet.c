@@ -304,6 +304,10 @@ int fleet_run(struct report **out, const struct carousel_allocator *allocator, c
 	*out = NULL;
 	if (o->shard >= shards)
 		return CAROUSEL_E_ARGUMENT;
+	for (size_t i = 0; i < s->num_groups; i++)
+		if (s->groups[i].no_checksum && s->groups[i].channel.bit_error > 0)
+			return scenario_refuse(s, &s->groups[i], "udp-checksum", CAROUSEL_E_UNSUPPORTED,
+				"the model does not know what damaged symbols cost; run does");
 	result = report_new(&f.report, allocator, s, "fleet");
 	if (result == 0)
 		result = airtime_init(&f.airtime, allocator, s);

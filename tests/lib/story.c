@@ -77,6 +77,19 @@ static void agree(const struct report *run, const struct report *fleet, const st
 	}
 }
 
+void story_play_packets(const char *name)
+{
+	struct scenario *s = story_of(name);
+	const struct run_options options = {.payload = s->has_payload ? HEADEND_BYTES : HEADEND_NAMES};
+	struct report *run, *fleet;
+	assert_int_equal(fleet_run(&fleet, NULL, s, NULL), CAROUSEL_E_UNSUPPORTED);
+	assert_string_not_equal(scenario_error(s), "");
+	assert_int_equal(run_scenario(&run, NULL, s, &options), 0);
+	meets_bounds(run, s);
+	report_free(run);
+	scenario_free(s);
+}
+
 void story_play(const char *name)
 {
 	struct scenario *s = story_of(name);

@@ -10,4 +10,7 @@
 /* name: without directory and ".ini". Run from the top of the tree. Fails the cmocka test. */
 void story_play(const char *name);
 
+/* The same packet by packet alone, for what the model does not know and refuses. */
+void story_play_packets(const char *name);
+
 #endif
