@@ -228,6 +228,7 @@ int box_init(struct box *b, const struct carousel_allocator *allocator, struct r
 		.tsi = HEADEND_TSI,
 		.write_rate_bps = b->group->write_rate_bps,
 		.offers = b->group->offers,
+		.no_progress = 1,
 		.allow_absent = headend->payload != HEADEND_BYTES};
 	if (result == 0)
 		result = report_move(report, b->group_number, REPORT_NONE, b->version, 0);

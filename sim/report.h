@@ -15,7 +15,7 @@
 #define REPORT_BINS           4096u /* of the duration */
 #define REPORT_OVERHEAD_BINS  200u  /* of 0.1 % */
 #define REPORT_BURST_BINS     24u   /* doubling */
-#define REPORT_MAX_CURVES     256u
+#define REPORT_MAX_CURVES     4096u
 #define REPORT_NUM_REASONS    16u
 #define REPORT_NUM_STUCK      4u
 #define REPORT_VERSION_FORMAT "carousel-simulation/1"
@@ -64,6 +64,9 @@ void report_free(struct report *);
 /* A box of a group runs `to` from then on (at the start: from is REPORT_NONE). Errors: LIMIT, MEMORY. */
 #define REPORT_NONE UINT32_MAX
 int report_move(struct report *, uint32_t group, uint32_t from, uint32_t to, uint64_t at_ns);
+/* The curve of a group and version, which is made when there is none. Curves are in the order of groups and versions,
+ * whatever happened first. Errors: LIMIT, MEMORY. */
+int report_curve_of(struct report *, uint32_t group, uint32_t version, struct report_curve **);
 void report_overhead(struct report *, double received, double needed);
 void report_burst(struct report *, uint64_t packets);
 

@@ -163,7 +163,6 @@ static int report_read_curve(struct report *r, const json_t *object)
 	struct report_curve *curve;
 	uint64_t version;
 	uint32_t group = 0;
-	void *array = r->curves;
 	int result = report_read_u64(object, "version", UINT32_MAX, &version);
 	if (result != 0 || name == NULL || !json_is_array(changes))
 		return result ? result : CAROUSEL_E_SYNTAX;
@@ -171,14 +170,9 @@ static int report_read_curve(struct report *r, const json_t *object)
 		group++;
 	if (group == r->num_groups)
 		return CAROUSEL_E_RANGE;
-	result = memory_grow(r->allocator, &array, &r->cap_curves, r->num_curves, sizeof *r->curves, REPORT_MAX_CURVES);
-	r->curves = array;
-	curve = result == 0 ? memory_alloc(r->allocator, 1, sizeof *curve) : NULL;
-	if (curve == NULL)
-		return result ? result : CAROUSEL_E_MEMORY;
-	r->curves[r->num_curves++] = curve;
-	curve->group = group;
-	curve->version = (uint32_t)version;
+	result = report_curve_of(r, group, (uint32_t)version, &curve);
+	if (result != 0)
+		return result;
 	for (size_t i = 0; i < json_array_size(changes); i++) {
 		const json_t *pair = json_array_get(changes, i), *bin = json_array_get(pair, 0);
 		const json_t *change = json_array_get(pair, 1);

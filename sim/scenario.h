@@ -29,6 +29,7 @@
 struct scenario_transmitter {
 	uint64_t rate_bps; /* of each headend */
 	double control_share;
+	uint64_t control_period_ns; /* wanted between two heartbeats, and two of each document */
 	uint32_t headends;
 	struct object_layout_wish wish; /* FEC scheme and parameters of images */
 };
