@@ -336,6 +336,7 @@ int verb_manifest(const struct cli *cli, int argc, char **argv)
 	static const struct cli_verb verbs[] = {
 		{"create", "IMAGE --class CLASS --version N [--label TEXT] [--from OLD[:N],...] ...",
 			"describe an image, and make its index", manifest_verb_create},
+		{"sign", "--key KEY IN OUT", "sign a manifest: `sign` for the role image", manifest_verb_sign},
 		{"show", "FILE", "show a manifest, signed or not", verb_show},
 	};
 	const struct cli_program program = {

@@ -61,6 +61,9 @@ refuses "none of role" "$pm" sign --key map1.key --trust roots.dsse image.bin.ma
 sed 's/"minutes"/"minuets"/' image.bin.manifest >typo.manifest
 refuses 'member "minuets" is not known' "$pm" sign --key image1.key typo.manifest wrong.dsse
 refuses "signed by role image, not map" "$pm" sign --role map --key map1.key image.bin.manifest wrong.dsse
+"$pm" manifest sign --key image1.key image.bin.manifest by-verb.dsse
+"$pm" verify --trust roots.dsse --role image by-verb.dsse >/dev/null || fail "manifest sign"
+refuses "signed by role map, not image" "$pm" manifest sign --key image1.key "$example" wrong.dsse
 
 # ---- a map ----
 cp "$example" fleet.map
@@ -109,6 +112,22 @@ refuses "" "$pm" verify --trust roots.dsse 2.root
 "$pm" trust append roots.dsse 2.root.full
 "$pm" trust show roots.dsse | grep -q "root version 2, epoch 2" || fail "chain of two"
 [ "$(wc -l <roots.dsse)" = 2 ] || fail "one root a line"
+"$pm" trust verify roots.dsse >out.txt || fail "trust verify"
+[ "$(grep -c '^  signed' out.txt)" = 6 ] || fail "trust verify does not say who signed"
+head -n 1 roots.dsse >held.dsse
+tail -n 1 roots.dsse >next.dsse
+"$pm" trust verify --trust held.dsse next.dsse | grep -q "boxes follow it to root version 2, epoch 2" || fail "trust verify --trust"
+"$pm" sign --add --key map1.key 2.root stranger.root
+cat held.dsse stranger.root >bad.dsse
+refuses "bad.dsse:2: boxes would not follow this root: too few" "$pm" trust verify bad.dsse
+grep -q "missing" out.txt || fail "trust verify does not say whose signature is missing"
+refuses "bad.dsse:2" "$pm" trust verify --json bad.dsse
+grep -q '"good":false' out.txt || fail "trust verify --json"
+cat next.dsse held.dsse >bad.dsse
+"$pm" trust verify --trust held.dsse bad.dsse >/dev/null || fail "held links are passed over"
+: >empty.dsse
+refuses "no root" "$pm" trust verify empty.dsse
+refuses "another kind" "$pm" trust verify map.dsse
 refuses "" "$pm" verify --trust roots.dsse map.dsse
 refuses "asks for 2" "$pm" sign --role map --key map2.key --trust roots.dsse fleet.map map.dsse
 sed -i 's/^epoch .*/epoch    2/' fleet.map
