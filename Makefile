@@ -137,9 +137,9 @@ $(UNIT_BIN): %: %.o $(LIB_TEST) $(LIB_PROGRAMS) $(LIBS)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIB_TEST) $(LIB_PROGRAMS) $(LIBS) $(PKG_LIBS) $(RS_LIBS) -lcmocka -lm
 
 BENCH_BIN := $(addprefix $(BUILD)/tests/bench/,$(BENCHES))
-$(BENCH_BIN): %: %.o $(LIB_TEST) $(LIBS)
+$(BENCH_BIN): %: %.o $(LIB_TEST) $(LIB_PROGRAMS) $(LIBS)
 	$(call say,LD)
-	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIB_TEST) $(LIBS) $(PKG_LIBS) $(RS_LIBS) -lisal -lcmocka -lm
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIB_TEST) $(LIB_PROGRAMS) $(LIBS) $(PKG_LIBS) $(RS_LIBS) -lisal -lcmocka -lm
 
 # These programs put a file system of their own under the real code (tests/lib/flash_fs.h).
 FLASH_WRAPS := open close pread pwrite write fsync fdatasync ftruncate fstat stat mkdir rename unlink flock ioctl

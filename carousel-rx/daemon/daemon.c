@@ -256,7 +256,8 @@ static int daemon_open_box(struct daemon *d)
 	struct storage_files_config files = {.slots = {s->slots[0], s->slots[1]},
 		.slot_bytes = s->slot_bytes,
 		.state_dir = s->state_dir,
-		.events = s->events};
+		.events = s->events,
+		.dirty_bytes = s->memory_bytes / 24};
 	const char *what = "boot loader";
 	int result = boot_adapter_init(&d->boot_adapter, s, &d->boot);
 	if (result == 0)

@@ -10,6 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define STORAGE_DIRTY_BYTES (512u * 1024)
+#define STORAGE_LONG_READ   (64u * 1024) /* read once, to be hashed */
+
 static const char *const file_names[RX_NUM_FILES] = {
 	[RX_JOURNAL] = "journal",
 	[RX_SCRATCH] = "scratch",
@@ -68,7 +71,21 @@ static int storage_read(void *user, enum carousel_rx_file file, uint64_t off, vo
 	if (files->fds[file] < 0)
 		return files->open_error[file];
 	err = file_pread(files->fds[file], dst, len, off);
+	if (len >= STORAGE_LONG_READ && is_slot(file))
+		(void)posix_fadvise(files->fds[file], (off_t)off, (off_t)len, POSIX_FADV_DONTNEED);
 	return err == CAROUSEL_E_TRUNCATED ? CAROUSEL_E_NEED_MORE : err;
+}
+
+/* The kernel would gather what is written, half a minute of it, and then write it all at once. Waits for what was begun
+ * before; an error told here is not told by the next sync again. */
+static int write_back(struct storage_files *files, enum carousel_rx_file file, size_t len)
+{
+	if (atomic_fetch_add(&files->dirty[file], len) + len < files->dirty_bytes)
+		return 0;
+	atomic_store(&files->dirty[file], 0);
+	if (sync_file_range(files->fds[file], 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE) == 0)
+		return 0;
+	return errno == EIO || errno == ENOSPC ? file_error(errno) : 0;
 }
 
 /* A device that could not be written may be writable by now. Another job may be reading it: its descriptor stays. */
@@ -102,7 +119,8 @@ static int storage_write(void *user, enum carousel_rx_file file, uint64_t off, c
 		if (off > room || len > room - off)
 			return CAROUSEL_E_NO_SPACE;
 	}
-	return file_pwrite(files->fds[file], src, len, off);
+	err = file_pwrite(files->fds[file], src, len, off);
+	return err ? err : write_back(files, file, len);
 }
 
 static int storage_sync(void *user, enum carousel_rx_file file)
@@ -165,6 +183,7 @@ int storage_files_open(
 	memset(files, 0, sizeof *files);
 	files->lock_fd = -1;
 	files->slot_bytes = config->slot_bytes;
+	files->dirty_bytes = config->dirty_bytes ? config->dirty_bytes : STORAGE_DIRTY_BYTES;
 	for (int i = 0; i < RX_NUM_FILES; i++)
 		files->fds[i] = -1;
 	err = set_paths(files, config);

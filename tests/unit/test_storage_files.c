@@ -1,7 +1,10 @@
 #include "tests/lib/test.h"
 
 #include "carousel-rx/daemon/storage_files.h"
+#include "common/carousel_error.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -13,6 +16,35 @@ struct fixture {
 	struct storage_files files;
 	struct carousel_rx_storage storage;
 };
+
+/* In place of the system's, to be seen and to fail. */
+static struct {
+	unsigned calls, flags;
+	int error;
+	unsigned dropped;
+	off_t dropped_at, dropped_len;
+} seen;
+
+int sync_file_range(int fd, off_t offset, off_t len, unsigned flags)
+{
+	(void)fd;
+	assert_int_equal(offset, 0);
+	assert_int_equal(len, 0);
+	seen.calls++;
+	seen.flags = flags;
+	errno = seen.error;
+	return seen.error ? -1 : 0;
+}
+
+int posix_fadvise(int fd, off_t offset, off_t len, int advice)
+{
+	(void)fd;
+	assert_int_equal(advice, POSIX_FADV_DONTNEED);
+	seen.dropped++;
+	seen.dropped_at = offset;
+	seen.dropped_len = len;
+	return 0;
+}
 
 static int setup(void **state)
 {
@@ -115,6 +147,57 @@ static void test_read_only_slot(void **state)
 	storage_files_close(&files);
 }
 
+/* What is written goes to the disk bit by bit; that it cannot is told there and then. */
+static void test_writes_back_bit_by_bit(void **state)
+{
+	static const uint8_t data[65536];
+	struct fixture *f = *state;
+	struct storage_files files;
+	struct carousel_rx_storage s;
+	storage_files_close(&f->files);
+	f->config.slot_bytes = 1 << 20;
+	f->config.dirty_bytes = 4 * sizeof data;
+	assert_int_equal(storage_files_open(&files, &f->config, &s), 0);
+	memset(&seen, 0, sizeof seen);
+	for (unsigned i = 0; i < 16; i++) {
+		assert_int_equal(s.write(s.user, RX_SLOT_TARGET, i * sizeof data, data, sizeof data), 0);
+		assert_int_equal(seen.calls, (i + 1) / 4);
+	}
+	assert_int_equal(seen.flags, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE);
+	assert_int_equal(s.write(s.user, RX_SCRATCH, 0, data, sizeof data), 0);
+	assert_int_equal(seen.calls, 4);
+	seen.error = ENOSPC;
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(s.write(s.user, RX_SLOT_TARGET, 0, data, sizeof data), 0);
+	assert_int_equal(s.write(s.user, RX_SLOT_TARGET, 0, data, sizeof data), CAROUSEL_E_NO_SPACE);
+	seen.error = EINVAL; /* a file that does not know it */
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(s.write(s.user, RX_SLOT_TARGET, 0, data, sizeof data), 0);
+	storage_files_close(&files);
+}
+
+/* A slot that is hashed does not push what others read out of the page cache; symbols of a block are read again. */
+static void test_long_reads_are_not_kept(void **state)
+{
+	static uint8_t data[131072];
+	struct fixture *f = *state;
+	struct storage_files files;
+	struct carousel_rx_storage s;
+	storage_files_close(&f->files);
+	f->config.slot_bytes = 1 << 20;
+	assert_int_equal(storage_files_open(&files, &f->config, &s), 0);
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(s.write(s.user, RX_SLOT_TARGET, i * sizeof data, data, sizeof data), 0);
+	memset(&seen, 0, sizeof seen);
+	assert_int_equal(s.read(s.user, RX_SLOT_TARGET, 4096, data, 4096), 0);
+	assert_int_equal(seen.dropped, 0);
+	assert_int_equal(s.read(s.user, RX_SLOT_TARGET, 4096, data, sizeof data), 0);
+	assert_int_equal(seen.dropped, 1);
+	assert_int_equal(seen.dropped_at, 4096);
+	assert_int_equal(seen.dropped_len, sizeof data);
+	storage_files_close(&files);
+}
+
 static void test_what_cannot_be_opened(void **state)
 {
 	struct fixture *f = *state;
@@ -140,6 +223,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_state_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_receiver_a_box, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read_only_slot, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_writes_back_bit_by_bit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_reads_are_not_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_cannot_be_opened, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
