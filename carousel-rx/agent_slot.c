@@ -174,6 +174,7 @@ static void slot_collect(struct carousel_rx *rx)
 	}
 	s->step = SLOT_COLLECTING;
 	rx->has_index_set = false;
+	agent_index_begin(rx);
 	slot_listen(rx, true);
 }
 
@@ -181,6 +182,8 @@ static void slot_collect(struct carousel_rx *rx)
 
 static bool slot_follow_index(struct carousel_rx *rx)
 {
+	if (rx->slot.step == SLOT_COLLECTING)
+		agent_index_follow(rx);
 	if (rx->index == NULL || rx->has_index_set || !index_collector_is_done(rx->index))
 		return false;
 	rx->has_index_set = store_set_index(rx->store) == 0;
@@ -216,6 +219,7 @@ static bool slot_follow(struct carousel_rx *rx)
 	}
 	if (s->step != SLOT_COLLECTING && p.phase == STORE_VERIFIED) {
 		s->step = SLOT_READY;
+		agent_index_settle(rx);
 		s->failures = 0;
 		s->told_error = 0;
 		slot_listen(rx, false);

@@ -248,7 +248,8 @@ static void rx_progress(struct carousel_rx *rx)
 	s->time_ns = rx->now_ns;
 	s->symbols = p.symbols_have;
 	rx->progress_ns = rx->now_ns + RX_PROGRESS_NS;
-	report_event(rx, CAROUSEL_RX_EVENT_PROGRESS, 0, NULL);
+	if (!rx->config.no_progress)
+		report_event(rx, CAROUSEL_RX_EVENT_PROGRESS, 0, NULL);
 }
 
 int carousel_rx_on_deadline(struct carousel_rx *rx, uint64_t now_ns)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXPLAIN_LINE 512
+#define EXPLAIN_LINE 640
 
 static void explain_progress(const struct carousel_rx *rx, char *line, size_t cap)
 {
@@ -19,10 +19,16 @@ static void explain_progress(const struct carousel_rx *rx, char *line, size_t ca
 		return;
 	}
 	store_progress(rx->store, &p);
-	if (s->step == SLOT_COLLECTING)
-		snprintf(line, cap, "%llu of %llu symbols received, %u of %u blocks done%s",
+	if (s->step == SLOT_COLLECTING && p.is_waiting_for_index)
+		snprintf(line, cap,
+			"received, but something in it is wrong; its chunk index is waited for to tell what, for "
+			"%llu more symbols",
+			(unsigned long long)agent_index_patience(rx));
+	else if (s->step == SLOT_COLLECTING)
+		snprintf(line, cap, "%llu of %llu symbols received, %u of %u blocks done%s%s",
 			(unsigned long long)p.symbols_have, (unsigned long long)p.symbols_needed, p.blocks_done,
-			p.blocks, rx->memo.is_paused ? "; reception is paused" : "");
+			p.blocks, agent_index_is_given_up(rx) ? "; anew, for no chunk index came" : "",
+			rx->memo.is_paused ? "; reception is paused" : "");
 	else
 		snprintf(line, cap, "%s",
 			s->step == SLOT_VERIFYING ? "received, the slot is being read back"
@@ -90,7 +96,7 @@ static void explain_rule(const struct carousel_rx *rx, char *line, size_t cap)
 
 static void explain_line(const struct carousel_rx *rx, char line[EXPLAIN_LINE])
 {
-	char rule[EXPLAIN_LINE / 2], state[EXPLAIN_LINE / 4];
+	char rule[EXPLAIN_LINE / 2], state[EXPLAIN_LINE / 2];
 	explain_state(rx, state, sizeof(state));
 	if (rx->trial.is_pending && rx->trial.error) {
 		snprintf(line, EXPLAIN_LINE,

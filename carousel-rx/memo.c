@@ -47,14 +47,15 @@ static json_t *memo_declined_json(const struct memo *m)
 int memo_encode(const struct memo *m, const struct carousel_allocator *a, char **text, size_t *len)
 {
 	json_t *root = json_pack(
-		"{s:s,s:s,s:{s:I,s:I,s:o},s:I,s:o,s:b,s:i,s:o,s:b,s:b,s:o,s:b,s:I,s:I,s:o,s:I,s:o,s:o}", "format",
-		MEMO_FORMAT, "state", carousel_rx_state_name(m->state), "map", "epoch", (json_int_t)m->map_epoch,
-		"serial", (json_int_t)m->map_serial, "sha256", memo_hex(m->map_sha256), "gate_time_s",
-		(json_int_t)m->gate_time_s, "install", memo_install_json(&m->install), "slot_dirty", m->is_slot_dirty,
-		"slot", m->slot, "slot_sha256", memo_hex(m->slot_sha256), "asked", m->has_asked, "accepted",
-		m->has_accepted, "accepted_sha256", memo_hex(m->accepted_sha256), "paused", m->is_paused,
+		"{s:s,s:s,s:{s:I,s:I,s:o},s:I,s:o,s:b,s:i,s:o,s:b,s:b,s:o,s:b,s:I,s:I,s:o,s:I,s:o,s:I,s:o,s:o}",
+		"format", MEMO_FORMAT, "state", carousel_rx_state_name(m->state), "map", "epoch",
+		(json_int_t)m->map_epoch, "serial", (json_int_t)m->map_serial, "sha256", memo_hex(m->map_sha256),
+		"gate_time_s", (json_int_t)m->gate_time_s, "install", memo_install_json(&m->install), "slot_dirty",
+		m->is_slot_dirty, "slot", m->slot, "slot_sha256", memo_hex(m->slot_sha256), "asked", m->has_asked,
+		"accepted", m->has_accepted, "accepted_sha256", memo_hex(m->accepted_sha256), "paused", m->is_paused,
 		"defer_until_s", (json_int_t)m->defer_until_s, "offered_s", (json_int_t)m->offered_s, "due_sha256",
-		memo_hex(m->due_sha256), "due_since_s", (json_int_t)m->due_since_s, "failures", memo_failures_json(m),
+		memo_hex(m->due_sha256), "due_since_s", (json_int_t)m->due_since_s, "doubt_sha256",
+		memo_hex(m->doubt_sha256), "doubt_heard", (json_int_t)m->doubt_heard, "failures", memo_failures_json(m),
 		"declined", memo_declined_json(m));
 	char *dumped = root ? json_dumps(root, JSON_COMPACT) : NULL;
 	int result = CAROUSEL_E_MEMORY;
@@ -179,6 +180,8 @@ static void memo_read(struct memo_reader *r, const json_t *root, struct memo *m)
 	m->offered_s = memo_u64(r, root, "offered_s", INT64_MAX);
 	memo_digest(r, json_object_get(root, "due_sha256"), m->due_sha256);
 	m->due_since_s = memo_u64(r, root, "due_since_s", INT64_MAX);
+	memo_digest(r, json_object_get(root, "doubt_sha256"), m->doubt_sha256);
+	m->doubt_heard = memo_u64(r, root, "doubt_heard", INT64_MAX);
 	memo_read_lists(r, root, m);
 }
 

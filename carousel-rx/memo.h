@@ -42,6 +42,8 @@ struct memo {
 	uint64_t defer_until_s, offered_s; /* gate time; 0: none */
 	uint8_t due_sha256[32];            /* mandatory: since when, in gate time */
 	uint64_t due_since_s;
+	uint8_t doubt_sha256[32]; /* this image is wrong as a whole and waits for its chunk index; zeros: none does */
+	uint64_t doubt_heard;     /* symbols of it heard meanwhile */
 	size_t num_failures, num_declined;
 	struct policy_failure failures[MEMO_MAX_FAILURES];
 	uint8_t declined[MEMO_MAX_DECLINED][32];

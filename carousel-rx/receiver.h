@@ -4,6 +4,7 @@
  *   desk.c            small jobs: documents decoded and verified, files and boot loader written
  *   agent.c           decision, states and what follows from them
  *   agent_slot.c      the target slot: probe, mark bad, receive, verify, switch
+ *   agent_index.c     how long a wrong image waits for its chunk index
  *   agent_request.c   what the user wishes
  *   agent_boot.c      what a restart finds
  *   agent_watch.c     is what is held still what is sent
@@ -146,6 +147,7 @@ struct carousel_rx {
 	uint64_t due_since_ns;      /* what is mandatory has been so since, in this process */
 	uint64_t told_decision[5];
 	bool has_index_set, is_index_under_way;
+	uint64_t doubt_mark;        /* symbols heard when memo.doubt_heard was counted last */
 	uint64_t manifest_again_ns; /* when a missing manifest is listened for once more */
 	bool has_told_reboot, was_state_damaged, has_fallen_back;
 	unsigned documents_refused; /* lines of RX_DOCUMENTS */
@@ -180,6 +182,15 @@ void agent_slot_switch(struct carousel_rx *);
 void agent_slot_looked(struct carousel_rx *, int result);
 /* The desk made the call. */
 void agent_slot_boot_done(struct carousel_rx *, enum boot_call, int result);
+
+/* A wrong image and its index: the store was begun; the store went on; the image is right after all. */
+void agent_index_begin(struct carousel_rx *);
+void agent_index_follow(struct carousel_rx *);
+void agent_index_settle(struct carousel_rx *);
+/* No index came in time for the image of the slot: what is wrong is received anew as a whole. */
+bool agent_index_is_given_up(const struct carousel_rx *);
+/* Symbols that are still waited for. */
+uint64_t agent_index_patience(const struct carousel_rx *);
 
 /* At the start: reads RX_STATE and RX_DOCUMENTS and asks the boot loader. Errors: MEMORY, STORAGE and the boot
  * loader's.

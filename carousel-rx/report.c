@@ -53,6 +53,15 @@ json_t *report_decision(const struct carousel_rx *rx)
 
 #define REPORT_MAX_ETA_S 315360000.0 /* ten years */
 
+static const char *report_index(const struct carousel_rx *rx)
+{
+	if (!rx->slot.image.has_index)
+		return "none";
+	if (rx->has_index_set)
+		return "held";
+	return agent_index_is_given_up(rx) ? "given-up" : "awaited";
+}
+
 json_t *report_image(const struct carousel_rx *rx)
 {
 	const struct rx_slot *s = &rx->slot;
@@ -69,13 +78,14 @@ json_t *report_image(const struct carousel_rx *rx)
 	eta = s->step == SLOT_COLLECTING && (double)left < rx->speed.per_second * REPORT_MAX_ETA_S
 		      ? json_integer((json_int_t)((double)left / rx->speed.per_second))
 		      : json_null();
-	return json_pack("{s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "version", (json_int_t)s->version,
-		"sha256", report_digest(s->image.sha256), "bytes", (json_int_t)s->image.layout.image_bytes,
-		"blocks_done", (json_int_t)p.blocks_done, "blocks", (json_int_t)p.blocks, "symbols_have",
-		(json_int_t)p.symbols_have, "symbols_need", (json_int_t)p.symbols_needed, "symbols_heard",
-		(json_int_t)p.symbols_heard, "symbols_dropped", (json_int_t)p.symbols_dropped, "symbols_resumed",
-		(json_int_t)p.symbols_resumed, "bytes_written", (json_int_t)p.bytes_written, "index_have",
-		(json_int_t)index_have, "index_need", (json_int_t)index_need, "eta_s", eta);
+	return json_pack("{s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s,s:o}", "version",
+		(json_int_t)s->version, "sha256", report_digest(s->image.sha256), "bytes",
+		(json_int_t)s->image.layout.image_bytes, "blocks_done", (json_int_t)p.blocks_done, "blocks",
+		(json_int_t)p.blocks, "symbols_have", (json_int_t)p.symbols_have, "symbols_need",
+		(json_int_t)p.symbols_needed, "symbols_heard", (json_int_t)p.symbols_heard, "symbols_dropped",
+		(json_int_t)p.symbols_dropped, "symbols_resumed", (json_int_t)p.symbols_resumed, "bytes_written",
+		(json_int_t)p.bytes_written, "index_have", (json_int_t)index_have, "index_need", (json_int_t)index_need,
+		"index", report_index(rx), "eta_s", eta);
 }
 
 void report_event(struct carousel_rx *rx, enum carousel_rx_event_kind kind, int error, const char *note)

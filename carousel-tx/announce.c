@@ -17,7 +17,10 @@
 /* A name, never a path: receivers must not use it as one. */
 static void file_location(const struct tx_object *object, char location[LOCATION_BYTES])
 {
-	if (object->class_name[0] && object->version)
+	if (object->from_version)
+		snprintf(location, LOCATION_BYTES, "carousel:%s:%s:%" PRIu32 ":%" PRIu32, tx_role_name(object->role),
+			object->class_name, object->version, object->from_version);
+	else if (object->class_name[0] && object->version)
 		snprintf(location, LOCATION_BYTES, "carousel:%s:%s:%" PRIu32, tx_role_name(object->role),
 			object->class_name, object->version);
 	else if (object->class_name[0])
@@ -127,19 +130,21 @@ static uint64_t pass_bytes(const struct tx_object *object)
 uint32_t tx_announce_share_ppm(
 	const struct tx_config *config, const struct tx_object *objects, const struct tx_object *object)
 {
-	const struct tx_object *image = object->role == TX_ROLE_INDEX ? object->image : object;
-	uint64_t weights = 0, both;
+	const struct tx_object *image = object->image ? object->image : object;
+	uint64_t weights = 0, all;
 	double share;
 	if (image->role != TX_ROLE_IMAGE)
 		return 0;
 	for (const struct tx_object *o = objects; o; o = o->next)
 		if (o->role == TX_ROLE_IMAGE && !o->is_removed)
 			weights += o->weight;
-	both = pass_bytes(image) + (image->index ? pass_bytes(image->index) : 0);
-	if (weights == 0 || both == 0)
+	all = pass_bytes(image);
+	for (const struct tx_object *o = image->companion; o; o = o->companion)
+		all += pass_bytes(o);
+	if (weights == 0 || all == 0)
 		return 0;
 	share = (double)(1000 - config->control_permille) * 1000 * image->weight / (double)weights;
-	return (uint32_t)(share * (double)pass_bytes(object) / (double)both);
+	return (uint32_t)(share * (double)pass_bytes(object) / (double)all);
 }
 
 uint32_t tx_announce_cycle_s(const struct tx_object *object, uint32_t share_ppm, uint64_t rate_bps)

@@ -16,7 +16,7 @@ int tx_announce_heartbeat(const struct tx_config *, const struct tx_map_info *, 
 int tx_announce_schedule(const struct tx_config *, const struct tx_object *objects, uint64_t sequence, uint64_t until_s,
 	uint64_t rate_bps, char **text, size_t *len);
 
-/* The share of the session's rate, in millionths, that an image or index is given; 0 for other roles. */
+/* The share of the session's rate, in millionths, that an image, index or copy map is given; 0 for other roles. */
 uint32_t tx_announce_share_ppm(const struct tx_config *, const struct tx_object *objects, const struct tx_object *);
 /* Seconds that one pass takes at that share, rounded up; 0: not known (unlimited rate). */
 uint32_t tx_announce_cycle_s(const struct tx_object *, uint32_t share_ppm, uint64_t rate_bps);

@@ -118,6 +118,7 @@ int tx_object_new(const struct tx_object_context *context, const struct tx_objec
 	}
 	object->role = spec->role;
 	object->version = spec->version;
+	object->from_version = spec->from_version;
 	object->weight = spec->weight ? spec->weight : 1;
 	object->is_document = spec->layout == NULL;
 	object->has_payload = spec->has_payload || object->is_document;

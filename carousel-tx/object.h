@@ -14,7 +14,7 @@
 
 struct tx_stream {
 	struct tx_cursor cursor;
-	struct tx_feed feed; /* image and index with payload */
+	struct tx_feed feed; /* image, index and copy map with payload */
 	struct tx_symbol symbol;
 	bool has_symbol;
 	uint32_t fti_countdown;
@@ -34,7 +34,8 @@ struct tx_object {
 	enum tx_role role;
 	char class_name[TX_CLASS_BYTES];
 	uint32_t version;
-	uint8_t sha256[HASH_SHA256_BYTES]; /* of a document's bytes; of the image for image and index */
+	uint32_t from_version;             /* of a copy map; 0: of nothing */
+	uint8_t sha256[HASH_SHA256_BYTES]; /* of a document's or copy map's bytes; of the image for image and index */
 	uint32_t toi;
 	uint32_t weight;
 	struct object_layout layout;
@@ -45,10 +46,10 @@ struct tx_object {
 	bool is_document, has_payload, is_gzip;
 	struct tx_source source;
 	struct tx_encoder_object encoder;
-	struct tx_object *image; /* of an index: the image that it goes with */
-	struct tx_object *index; /* of an image */
-	uint64_t begins_ns;      /* of an image: announced only until then */
-	bool is_removed;         /* off the air, waits for its jobs */
+	struct tx_object *image;     /* of an index or copy map: the image that it goes with */
+	struct tx_object *companion; /* of an image: its index and copy maps, of each of them the next one */
+	uint64_t begins_ns;          /* of an image: announced only until then */
+	bool is_removed;             /* off the air, waits for its jobs */
 	uint32_t num_streams;
 	struct tx_stream *streams;
 };
@@ -56,7 +57,7 @@ struct tx_object {
 struct tx_object_spec {
 	enum tx_role role;
 	const char *class_name; /* may be NULL */
-	uint32_t version;
+	uint32_t version, from_version;
 	const uint8_t *sha256; /* NULL: of the bytes */
 	uint32_t weight;
 	/* A document: its bytes; else a layout and a source, which is taken over in any case. */

@@ -83,20 +83,19 @@ void tx_scheduler_round_sent(struct tx_stream *stream, uint64_t period_ns, uint6
 		stream->due_ns = now_ns;
 }
 
-static bool is_index_due(const struct tx_object *image, uint32_t channel)
+/* An index or copy map goes once with each pass of its image. */
+static bool is_due(const struct tx_object *image, const struct tx_object *companion, uint32_t channel)
 {
-	const struct tx_object *index = image->index;
-	if (index == NULL || index->is_removed)
-		return false;
-	return index->streams[channel].symbols_sent * tx_object_pass_packets(image) <=
-	       image->streams[channel].symbols_sent * tx_object_pass_packets(index);
+	return companion->streams[channel].symbols_sent * tx_object_pass_packets(image) <=
+	       image->streams[channel].symbols_sent * tx_object_pass_packets(companion);
 }
 
-static struct tx_object *image_or_index(
+static struct tx_object *image_or_companion(
 	const struct tx_object_context *context, struct tx_object *image, uint32_t channel)
 {
-	if (is_index_due(image, channel) && tx_object_is_ready(context, image->index, channel))
-		return image->index;
+	for (struct tx_object *o = image->companion; o; o = o->companion)
+		if (!o->is_removed && is_due(image, o, channel) && tx_object_is_ready(context, o, channel))
+			return o;
 	return tx_object_is_ready(context, image, channel) ? image : NULL;
 }
 
@@ -133,7 +132,7 @@ struct tx_object *tx_scheduler_pick_image(struct tx_scheduler *s, const struct t
 		}
 		if (best == NULL)
 			return NULL;
-		ready = image_or_index(context, best, channel);
+		ready = image_or_companion(context, best, channel);
 		if (ready)
 			return ready;
 		tried = best;
@@ -143,7 +142,7 @@ struct tx_object *tx_scheduler_pick_image(struct tx_scheduler *s, const struct t
 
 void tx_scheduler_image_served(struct tx_scheduler *s, struct tx_object *object, uint32_t channel, uint32_t wire_bytes)
 {
-	struct tx_object *image = object->role == TX_ROLE_INDEX ? object->image : object;
+	struct tx_object *image = object->image ? object->image : object;
 	struct tx_stream *stream = &image->streams[channel];
 	if (stream->virtual_time > s->virtual_time)
 		s->virtual_time = stream->virtual_time;

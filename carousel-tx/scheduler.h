@@ -2,7 +2,7 @@
  *
  * Documents: each has a wanted period; the one whose round has been due longest goes first, and a share of the channel
  * bounds them all, so that on a slow channel every period stretches alike and none starves. Images: start-time fair
- * queueing, the least wire bytes over weight first; the index goes with its image, once per pass. */
+ * queueing, the least wire bytes over weight first; index and copy maps go with their image, once per pass. */
 #ifndef CAROUSEL_TX_SCHEDULER_H
 #define CAROUSEL_TX_SCHEDULER_H
 

@@ -60,12 +60,11 @@ void tx_session_sweep(struct tx *tx)
 
 void tx_session_remove(struct tx *tx, struct tx_object *object)
 {
+	struct tx_object *companion = object->companion;
+	object->image = object->companion = NULL;
 	object->is_removed = true;
-	if (object->image)
-		object->image->index = NULL;
-	object->image = NULL;
-	if (object->index)
-		tx_session_remove(tx, object->index);
+	if (companion)
+		tx_session_remove(tx, companion);
 }
 
 static struct tx_object *find_document(struct tx *tx, enum tx_role role, const char *class_name)

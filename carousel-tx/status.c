@@ -49,6 +49,8 @@ static json_t *status_object(const struct tx *tx, const struct tx_object *object
 		json_object_set_new(status, "class", json_string(object->class_name));
 	if (object->version)
 		json_object_set_new(status, "version", number(object->version));
+	if (object->from_version)
+		json_object_set_new(status, "from_version", number(object->from_version));
 	json_object_set_new(status, "sha256", json_string(hash_hex(digest, object->sha256, sizeof object->sha256)));
 	json_object_set_new(status, "bytes", number(object->content_bytes));
 	json_object_set_new(status, "share", json_real(all_bps ? (double)bps / (double)all_bps : 0));

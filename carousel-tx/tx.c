@@ -17,7 +17,7 @@
 const char *tx_role_name(enum tx_role role)
 {
 	static const char *const names[TX_NUM_ROLES] = {
-		"fdt", "heartbeat", "trust-root", "map", "schedule", "manifest", "index", "image"};
+		"fdt", "heartbeat", "trust-root", "map", "schedule", "manifest", "index", "copy-map", "image"};
 	return (unsigned)role < TX_NUM_ROLES ? names[role] : "unknown";
 }
 
@@ -157,30 +157,65 @@ static struct tx_object *find_image(struct tx *tx, const uint8_t sha256[HASH_SHA
 	return NULL;
 }
 
-static int new_index(struct tx *tx, const struct tx_image *image, struct tx_object **index)
+/* A file that goes with an image: its index, or a copy map. The source is taken over in any case. */
+static int new_companion(struct tx *tx, const struct tx_image *image, struct tx_object_spec *spec, uint64_t bytes,
+	struct tx_object **out)
 {
 	struct object_layout_wish wish = {.kind = OBJECT_LINEAR,
-		.encoding_id = tx->config.control_no_code || image->index_bytes <= tx->config.symbol_size
-				       ? FEC_COMPACT_NO_CODE
-				       : FEC_RAPTORQ,
+		.encoding_id = tx->config.control_no_code || bytes <= tx->config.symbol_size ? FEC_COMPACT_NO_CODE
+											     : FEC_RAPTORQ,
 		.symbol_size = tx->config.symbol_size,
 		.block_symbols = INDEX_BLOCK_SYMBOLS};
 	struct object_layout layout;
-	struct tx_object_spec spec = {.role = TX_ROLE_INDEX,
-		.class_name = image->class_name,
-		.version = image->version,
-		.sha256 = image->sha256,
-		.weight = image->weight,
-		.layout = &layout,
-		.source = image->index,
-		.has_payload = true};
-	int result = object_layout_choose(&layout, &wish, image->index_bytes);
+	int result = object_layout_choose(&layout, &wish, bytes);
 	if (result) {
-		if (spec.source.release)
-			spec.source.release(spec.source.user);
+		if (spec->source.release)
+			spec->source.release(spec->source.user);
 		return result;
 	}
-	return tx_object_new(&tx->context, &spec, index);
+	spec->class_name = image->class_name;
+	spec->version = image->version;
+	spec->weight = image->weight;
+	spec->layout = &layout;
+	spec->has_payload = true;
+	return tx_object_new(&tx->context, spec, out);
+}
+
+/* All that go with an image, one after the other at *first. Their sources are taken over in any case. */
+static int new_companions(struct tx *tx, const struct tx_image *image, struct tx_object **first)
+{
+	struct tx_object **next = first;
+	int result = 0;
+	*first = NULL;
+	if (image->index_bytes) {
+		struct tx_object_spec spec = {.role = TX_ROLE_INDEX, .sha256 = image->sha256, .source = image->index};
+		result = new_companion(tx, image, &spec, image->index_bytes, next);
+	}
+	for (uint32_t i = 0; i < image->num_copy_maps; i++) {
+		const struct tx_copy_map *map = &image->copy_maps[i];
+		struct tx_object_spec spec = {.role = TX_ROLE_COPY_MAP,
+			.from_version = map->from_version,
+			.sha256 = map->sha256,
+			.source = map->source};
+		if (result) {
+			if (map->source.release)
+				map->source.release(map->source.user);
+			continue;
+		}
+		while (*next)
+			next = &(*next)->companion;
+		result = new_companion(tx, image, &spec, map->bytes, next);
+	}
+	return result;
+}
+
+static void free_companions(struct tx *tx, struct tx_object *first)
+{
+	while (first) {
+		struct tx_object *next = first->companion;
+		tx_object_free(&tx->context, first);
+		first = next;
+	}
 }
 
 static int refuse_image(const struct tx_image *image, int result)
@@ -189,12 +224,15 @@ static int refuse_image(const struct tx_image *image, int result)
 		image->source.release(image->source.user);
 	if (image->index_bytes && image->index.release)
 		image->index.release(image->index.user);
+	for (uint32_t i = 0; i < image->num_copy_maps; i++)
+		if (image->copy_maps[i].source.release)
+			image->copy_maps[i].source.release(image->copy_maps[i].source.user);
 	return result;
 }
 
 int tx_add_image(struct tx *tx, const struct tx_image *image, uint64_t now_ns)
 {
-	struct tx_object *object, *index = NULL;
+	struct tx_object *object = NULL, *companions;
 	struct tx_object_spec spec = {.role = TX_ROLE_IMAGE,
 		.class_name = image->class_name,
 		.version = image->version,
@@ -208,26 +246,22 @@ int tx_add_image(struct tx *tx, const struct tx_image *image, uint64_t now_ns)
 		return refuse_image(image, CAROUSEL_E_EXISTS);
 	if (tx->num_images >= TX_MAX_IMAGES)
 		return refuse_image(image, CAROUSEL_E_LIMIT);
-	if (image->index_bytes) {
-		result = new_index(tx, image, &index);
-		if (result) {
-			if (image->source.release)
-				image->source.release(image->source.user);
-			return result;
-		}
-	}
-	result = tx_object_new(&tx->context, &spec, &object);
+	result = new_companions(tx, image, &companions);
+	if (result == 0)
+		result = tx_object_new(&tx->context, &spec, &object);
+	else if (image->source.release)
+		image->source.release(image->source.user);
 	if (result) {
-		tx_object_free(&tx->context, index);
+		free_companions(tx, companions);
 		return result;
 	}
-	object->index = index;
+	object->companion = companions;
 	tx_session_add(tx, object, now_ns);
 	if (object->streams[0].cursor.position == 0)
 		object->begins_ns = now_ns + tx->config.lead_ns;
-	if (index) {
-		index->image = object;
-		tx_session_add(tx, index, now_ns);
+	for (struct tx_object *o = companions; o; o = o->companion) {
+		o->image = object;
+		tx_session_add(tx, o, now_ns);
 	}
 	tx->num_images++;
 	return 0;

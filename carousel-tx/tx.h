@@ -46,14 +46,16 @@ enum tx_role {
 	TX_ROLE_SCHEDULE,
 	TX_ROLE_MANIFEST,
 	TX_ROLE_INDEX,
+	TX_ROLE_COPY_MAP,
 	TX_ROLE_IMAGE,
 	TX_NUM_ROLES
 };
-/* "fdt", "heartbeat", "trust-root", "map", "schedule", "manifest", "index", "image". */
+/* "fdt", "heartbeat", "trust-root", "map", "schedule", "manifest", "index", "copy-map", "image". */
 const char *tx_role_name(enum tx_role);
 
-/* Where the bytes of an image or an index come from. read is called inside jobs only, perhaps by several threads at
- * once; all of it or a negative code. release is called once, on the core's thread, when the core needs it no more. */
+/* Where the bytes of an image, an index or a copy map come from. read is called inside jobs only, perhaps by several
+ * threads at once; all of it or a negative code. release is called once, on the core's thread, when the core needs it
+ * no more. */
 struct tx_source {
 	void *user;
 	int (*read)(void *user, uint64_t offset, void *dst, size_t len);
@@ -84,10 +86,10 @@ struct tx_config {
 	uint32_t num_channels;
 	uint32_t headend, headends;       /* this is headend i (from 0) of n [1] */
 	uint8_t flute_version;            /* [2] */
-	uint32_t fti_interval;            /* EXT_FTI on every Nth packet of an image or index [16] */
+	uint32_t fti_interval;            /* EXT_FTI on every Nth packet of an image, index or copy map [16] */
 	bool no_sequence;                 /* CCI 0 instead of the channel's packet sequence number */
 	uint32_t control_permille;        /* of each channel, at most, for all but images and indexes [50] */
-	uint64_t period_ns[TX_NUM_ROLES]; /* wanted; of all but index and image [FDT 1 s, others 2 s] */
+	uint64_t period_ns[TX_NUM_ROLES]; /* wanted; of all but index, copy map and image [FDT 1 s, others 2 s] */
 	uint64_t lead_ns; /* an image is announced so long before its first symbol, so that boxes hear its source pass
 			     [0] */
 	uint64_t fdt_lifetime_ns;     /* an FDT instance expires after this and is renewed at half of it [1 h] */
@@ -132,6 +134,14 @@ struct tx_map_info {
 };
 void tx_set_map_info(struct tx *, const struct tx_map_info *);
 
+/* Where the chunks of the image lie in an older one (policy-map/copy_map.h). */
+struct tx_copy_map {
+	uint32_t from_version;
+	uint8_t sha256[HASH_SHA256_BYTES]; /* of the copy map */
+	uint64_t bytes;
+	struct tx_source source;
+};
+
 struct tx_image {
 	const char *class_name;
 	uint32_t version;
@@ -140,6 +150,8 @@ struct tx_image {
 	struct tx_source source;
 	uint64_t index_bytes; /* 0: no index */
 	struct tx_source index;
+	uint32_t num_copy_maps;
+	const struct tx_copy_map *copy_maps;
 	uint32_t weight; /* relative share; 0: 1 */
 };
 

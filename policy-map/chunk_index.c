@@ -72,13 +72,6 @@ uint32_t chunk_index_rolling(const uint8_t window[CHUNK_INDEX_CHUNK_BYTES])
 	return b << 16 | (a & 0xffff);
 }
 
-uint32_t chunk_index_roll(uint32_t rolling, uint8_t leaves, uint8_t enters)
-{
-	uint32_t a = (rolling & 0xffff) - leaves + enters;
-	uint32_t b = (rolling >> 16) - CHUNK_INDEX_CHUNK_BYTES * leaves + a;
-	return b << 16 | (a & 0xffff);
-}
-
 static bool is_zero(const uint8_t *chunk)
 {
 	return chunk[0] == 0 && memcmp(chunk, chunk + 1, CHUNK_INDEX_CHUNK_BYTES - 1) == 0;

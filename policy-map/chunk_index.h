@@ -56,7 +56,12 @@ int chunk_index_verify(const struct chunk_index_record *, const uint8_t *data, s
 /* The rolling hash of a 4096-byte window (rsync's two sums, mod 2^16): of the whole window, and moved on by one byte.
  */
 uint32_t chunk_index_rolling(const uint8_t window[CHUNK_INDEX_CHUNK_BYTES]);
-uint32_t chunk_index_roll(uint32_t rolling, uint8_t leaves, uint8_t enters);
+static inline uint32_t chunk_index_roll(uint32_t rolling, uint8_t leaves, uint8_t enters)
+{
+	uint32_t a = (rolling & 0xffff) - leaves + enters;
+	uint32_t b = (rolling >> 16) - CHUNK_INDEX_CHUNK_BYTES * leaves + a;
+	return b << 16 | (a & 0xffff);
+}
 
 /* Builds an index chunk by chunk; finds repeats by digest. Memory: 24 bytes a chunk and the table that finds repeats.
  */

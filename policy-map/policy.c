@@ -77,21 +77,44 @@ uint32_t policy_ramp_permyriad(const struct policy_map *map, const struct policy
 	return share;
 }
 
+static uint32_t row_lot(const struct policy_row *row, const char *box_id)
+{
+	char salt[POLICY_MAX_NAME_BYTES + 16];
+	if (row->salt)
+		return policy_lot(row->salt, box_id);
+	snprintf(salt, sizeof salt, "%.*s/%u", (int)POLICY_MAX_NAME_BYTES, row->class_name, row->numbers.current);
+	return policy_lot(salt, box_id);
+}
+
 bool policy_row_admits(
 	const struct policy_map *map, const struct policy_row *row, const char *box_id, uint64_t gate_time_s)
 {
 	uint64_t now = gate_time_of(map, gate_time_s);
-	char salt[POLICY_MAX_NAME_BYTES + 16];
 	uint32_t share;
 	if ((row->from_s && now < row->from_s) || (row->until_s && now >= row->until_s))
 		return false;
 	share = policy_ramp_permyriad(map, row, gate_time_s);
 	if (share == 0 || share >= 10000)
 		return share != 0;
-	if (row->salt == NULL)
-		snprintf(salt, sizeof salt, "%.*s/%u", (int)POLICY_MAX_NAME_BYTES, row->class_name,
-			row->numbers.current);
-	return policy_lot(row->salt ? row->salt : salt, box_id) < share;
+	return row_lot(row, box_id) < share;
+}
+
+bool policy_row_span(const struct policy_map *map, const struct policy_row *row, const char *box_id, uint64_t *from_s,
+	uint64_t *until_s)
+{
+	uint64_t start = row->from_s ? row->from_s : map->issued_s;
+	unsigned step = 0;
+	*from_s = start > map->issued_s ? start : map->issued_s;
+	*until_s = row->until_s ? row->until_s : UINT64_MAX;
+	if (row->num_steps) {
+		uint32_t lot = row_lot(row, box_id);
+		while (step < row->num_steps && row->steps[step].permyriad <= lot)
+			step++;
+		if (step == row->num_steps || __builtin_add_overflow(start, row->steps[step].after_s, &start))
+			return false;
+		*from_s = start > *from_s ? start : *from_s;
+	}
+	return *from_s < *until_s;
 }
 
 static const struct policy_row *find_row(

@@ -106,6 +106,11 @@ uint32_t policy_ramp_permyriad(const struct policy_map *, const struct policy_ro
 /* True when the row's gates admit the box at a time. */
 bool policy_row_admits(const struct policy_map *, const struct policy_row *, const char *box_id, uint64_t gate_time_s);
 
+/* The gate times at which a row admits a box: from *from_s on and before *until_s (UINT64_MAX: for ever). Shares never
+ * fall, so there is one such span; false: there is none. */
+bool policy_row_span(
+	const struct policy_map *, const struct policy_row *, const char *box_id, uint64_t *from_s, uint64_t *until_s);
+
 /* Stable names and sentences; "unknown" for other numbers. Static. */
 const char *policy_verdict_name(enum policy_verdict);
 const char *policy_request_name(enum policy_request);

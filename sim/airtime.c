@@ -9,11 +9,11 @@
 
 /* IP and UDP 28, LCT 16, FEC Payload ID 4, EXT_FTI of 16 on every 16th packet. */
 #define AIRTIME_PACKET_OVERHEAD 49u
-/* Heartbeat every 2 s, the other documents every 5 s: bytes on the air, headers and all. */
-#define AIRTIME_CONTROL_PERIOD_NS 5000000000u
-#define AIRTIME_HEARTBEAT_BYTES   900.0
-#define AIRTIME_DOCUMENT_BYTES    5500.0
-#define AIRTIME_MANIFEST_BYTES    2200.0
+/* A heartbeat every period, the other documents every two and a half: bytes on the air, headers and all. */
+#define AIRTIME_PERIODS         2.5
+#define AIRTIME_HEARTBEAT_BYTES 900.0
+#define AIRTIME_DOCUMENT_BYTES  5500.0
+#define AIRTIME_MANIFEST_BYTES  2200.0
 
 static int compare_u64(const void *a, const void *b)
 {
@@ -59,12 +59,13 @@ static bool airtime_is_on_air(const struct scenario_image *image, uint64_t now_n
 static double airtime_control_bps(struct airtime *a)
 {
 	const struct scenario *s = a->scenario;
+	const double period_s = (double)s->transmitter.control_period_ns / 1e9;
 	const double most = s->transmitter.control_share * (double)s->transmitter.rate_bps;
 	double documents = AIRTIME_DOCUMENT_BYTES + AIRTIME_MANIFEST_BYTES * (double)s->num_images, wanted;
 	for (size_t i = 0; i < s->num_maps; i++)
 		documents += 1.4 * (double)s->maps[i].len / (double)s->num_maps; /* base64 */
-	wanted = documents * 8 / (AIRTIME_CONTROL_PERIOD_NS / 1e9) + AIRTIME_HEARTBEAT_BYTES * 8 / 2;
-	a->control_period_ns = (uint64_t)(AIRTIME_CONTROL_PERIOD_NS * fmax(1, wanted / most));
+	wanted = documents * 8 / (AIRTIME_PERIODS * period_s) + AIRTIME_HEARTBEAT_BYTES * 8 / period_s;
+	a->control_period_ns = (uint64_t)(AIRTIME_PERIODS * period_s * 1e9 * fmax(1, wanted / most));
 	return fmin(wanted, most);
 }
 

@@ -199,10 +199,13 @@ int box_init(struct box *b, const struct carousel_allocator *allocator, struct r
 		channel_init(&b->channels[n], &b->group->channel, s->seed, number * SCENARIO_MAX_HEADENDS + n);
 	for (size_t i = 0; i < s->num_images; i++)
 		slot_bytes = s->images[i].size_bytes > slot_bytes ? s->images[i].size_bytes : slot_bytes;
+	if (b->group->slot_bytes)
+		slot_bytes = b->group->slot_bytes;
 	delay_line_init(&b->line, allocator, BOX_MAX_DELAYED_PACKETS, BOX_MAX_DELAYED_BYTES);
 	result = box_storage_init(&b->storage, allocator, slot_bytes, headend->payload == HEADEND_BYTES);
 	for (size_t i = 0; i < s->num_images && result == 0; i++)
-		if (s->images[i].version == b->version && strcmp(s->images[i].class_name, b->who.class_name) == 0)
+		if (s->images[i].version == b->version && s->images[i].size_bytes <= slot_bytes &&
+			strcmp(s->images[i].class_name, b->who.class_name) == 0)
 			result = box_storage_fill(&b->storage, 0, headend->images[i].manifest.sha256,
 				headend->images[i].bytes, headend->images[i].len);
 	if (result == 0)
@@ -225,6 +228,7 @@ int box_init(struct box *b, const struct carousel_allocator *allocator, struct r
 		.tsi = HEADEND_TSI,
 		.write_rate_bps = b->group->write_rate_bps,
 		.offers = b->group->offers,
+		.no_progress = 1,
 		.allow_absent = headend->payload != HEADEND_BYTES};
 	if (result == 0)
 		result = report_move(report, b->group_number, REPORT_NONE, b->version, 0);

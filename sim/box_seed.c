@@ -38,7 +38,7 @@ int box_seed(struct box_storage *storage, const struct headend *h, const struct 
 	uint64_t chunks;
 	uint8_t *bits;
 	int result;
-	if (have <= 0 || i == h->scenario->num_images)
+	if (have <= 0 || i == h->scenario->num_images || h->images[i].len > storage->slot_bytes)
 		return 0;
 	chunks = chunk_index_chunks(h->images[i].len);
 	bits = memory_alloc(storage->allocator, (size_t)(chunks + 7) / 8, 1);

@@ -76,6 +76,8 @@ struct completion_loss channel_completion_loss(const struct channel_config *, si
  * [LOSS_GOOD LOSS_BAD]"), "bit-error", "duplicate", "reorder" (shares), "reorder-by", "delay", "jitter" (durations).
  * "loss" must come before "burst". Errors: UNKNOWN_WORD (no such key), SYNTAX, RANGE. */
 int channel_config_set(struct channel_config *, const char *key, const char *value);
+/* What a key takes, in words: "a share, 0 to 1 or 0% to 100%". */
+const char *channel_config_allowed(const char *key);
 /* The keys above, NULL at the end. */
 extern const char *const channel_config_keys[];
 /* Several at once, as in "loss=5%,burst=8,jitter=20ms"; blanks are allowed around commas. Errors: as above, and those

@@ -111,6 +111,17 @@ int channel_config_set(struct channel_config *c, const char *key, const char *va
 	return CAROUSEL_E_UNKNOWN_WORD;
 }
 
+const char *channel_config_allowed(const char *key)
+{
+	if (strcmp(key, "burst") == 0)
+		return "1 to 1e9 packets, set after a loss below 100% that bursts of this length can make up";
+	if (strcmp(key, "gilbert") == 0)
+		return "TO_BAD TO_GOOD [LOSS_GOOD LOSS_BAD], each 0 to 1 or 0% to 100%, TO_GOOD more than 0";
+	if (strcmp(key, "reorder-by") == 0 || strcmp(key, "delay") == 0 || strcmp(key, "jitter") == 0)
+		return "a duration such as 20ms, 1h at most";
+	return "a share, 0 to 1 or 0% to 100%";
+}
+
 int channel_config_parse(struct channel_config *c, const char *text)
 {
 	struct channel_config parsed = *c;

@@ -13,6 +13,7 @@
 #define FLEET_PROGRESS_BOXES 65536u
 #define FLEET_MONTH_NS       (30ull * 86400u * 1000000000u)
 #define FLEET_MAX_FAILURES   8u
+#define FLEET_BLOCK_JOBS     2u
 
 struct fleet {
 	const struct scenario *scenario;
@@ -27,9 +28,11 @@ struct fleet_box {
 	const struct scenario_group *group;
 	uint32_t group_number;
 	uint64_t shift_ns, now_ns;
+	uint64_t since_ns; /* from when on it keeps symbols of what it is to receive */
 	uint32_t version;
 	size_t held;     /* image that lies complete in the inactive slot; num_images: none */
 	bool is_waiting; /* lacks something that it is meant to have */
+	bool is_fresh;   /* has decided nothing yet, so that it keeps whatever it hears */
 	enum policy_reason reason;
 	struct random_stream random;
 	struct scenario_box who;
@@ -89,7 +92,7 @@ static int fleet_enough(struct fleet *f, struct fleet_box *box, size_t image, bo
 		&f->download, image, box->group_number, is_partly, common, random_unit(&box->random), &symbols);
 	if (result != 0)
 		return result;
-	*at_ns = airtime_until(&f->airtime, image, box->group, box->shift_ns, box->now_ns, symbols, useful, &sent);
+	*at_ns = airtime_until(&f->airtime, image, box->group, box->shift_ns, box->since_ns, symbols, useful, &sent);
 	*received = sent * (1 - f->download.losses[box->group_number].mean);
 	return 0;
 }
@@ -102,7 +105,13 @@ static int fleet_complete(
 	const struct airtime_image *air = &f->airtime.images[image];
 	const struct completion_loss *loss = &f->download.losses[box->group_number];
 	const double common = random_unit(&box->random);
-	int result = fleet_enough(f, box, image, false, common, received, done_ns);
+	int result;
+	if (box->group->slot_bytes && f->scenario->images[image].size_bytes > box->group->slot_bytes) {
+		*received = *needed = 0;
+		*done_ns = SCENARIO_NEVER;
+		return 0;
+	}
+	result = fleet_enough(f, box, image, false, common, received, done_ns);
 	*needed = air->symbols;
 	if (result == 0 && box->group->have > 0) {
 		const struct completion_image index = {air->index_symbols, 1};
@@ -110,7 +119,7 @@ static int fleet_complete(
 		/* The index's symbols are spread over the pass; the first is some part of their distance away. */
 		const double until = (symbols - 1 + random_unit(&box->random)) * air->symbols / air->index_symbols;
 		const uint64_t known =
-			airtime_until(&f->airtime, image, box->group, box->shift_ns, box->now_ns, until, 1, NULL);
+			airtime_until(&f->airtime, image, box->group, box->shift_ns, box->since_ns, until, 1, NULL);
 		double kept_received;
 		uint64_t kept;
 		result = fleet_enough(f, box, image, true, common, &kept_received, &kept);
@@ -126,6 +135,9 @@ static int fleet_complete(
 								  (double)box->group->write_rate_bps);
 		*done_ns = written > *done_ns ? written : *done_ns;
 	}
+	/* Blocks are sent in turn and are complete at about the same time: then each is decoded and written. */
+	if (result == 0 && *done_ns != SCENARIO_NEVER)
+		*done_ns += FLEET_BLOCK_JOBS * air->num_blocks * box->group->job_time_ns;
 	return result;
 }
 
@@ -234,7 +246,11 @@ static int fleet_step(struct fleet *f, struct fleet_box *box, bool *goes_on)
 	bool is_complete = true;
 	size_t image;
 	int result;
+	box->since_ns = airtime_next_hearing(box->group, box->shift_ns, box->now_ns);
 	box->now_ns = fleet_hear(f, box, box->now_ns);
+	if (!box->is_fresh)
+		box->since_ns = box->now_ns;
+	box->is_fresh = false;
 	*goes_on = box->now_ns < f->scenario->duration_ns;
 	if (!*goes_on)
 		return 0;
@@ -268,7 +284,7 @@ static int fleet_step(struct fleet *f, struct fleet_box *box, bool *goes_on)
 
 static int fleet_play(struct fleet *f, uint64_t number)
 {
-	struct fleet_box box = {.held = f->scenario->num_images};
+	struct fleet_box box = {.held = f->scenario->num_images, .is_fresh = true};
 	bool goes_on = true;
 	uint32_t in_group;
 	int result;
@@ -298,6 +314,10 @@ int fleet_run(struct report **out, const struct carousel_allocator *allocator, c
 	*out = NULL;
 	if (o->shard >= shards)
 		return CAROUSEL_E_ARGUMENT;
+	for (size_t i = 0; i < s->num_groups; i++)
+		if (s->groups[i].no_checksum && s->groups[i].channel.bit_error > 0)
+			return scenario_refuse(s, &s->groups[i], "udp-checksum", CAROUSEL_E_UNSUPPORTED,
+				"the model does not know what damaged symbols cost; run does");
 	result = report_new(&f.report, allocator, s, "fleet");
 	if (result == 0)
 		result = airtime_init(&f.airtime, allocator, s);

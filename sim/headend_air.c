@@ -92,7 +92,7 @@ static int headend_set_map(struct headend *h, uint32_t number, uint64_t now_ns)
 static int headend_start(struct headend *h, uint32_t number, uint64_t now_ns)
 {
 	struct headend_counters *counters = &h->counters[number];
-	const struct tx_config config = {.allocator = h->allocator,
+	struct tx_config config = {.allocator = h->allocator,
 		.tsi = HEADEND_TSI,
 		.channels = &h->channel,
 		.num_channels = 1,
@@ -105,6 +105,8 @@ static int headend_start(struct headend *h, uint32_t number, uint64_t now_ns)
 		.counters = counters->text,
 		.counters_len = counters->len,
 		.leave_out_payload = h->payload != HEADEND_BYTES};
+	for (unsigned role = 0; role < TX_NUM_ROLES; role++)
+		config.period_ns[role] = h->scenario->transmitter.control_period_ns / (role == TX_ROLE_FDT ? 2 : 1);
 	int result;
 	counters->allocator = h->allocator;
 	result = tx_new(&h->tx[number], &config, now_ns);

@@ -51,31 +51,43 @@ void report_free(struct report *r)
 
 /* ---- filling in --------------------------------------------------------------------------------- */
 
-static struct report_curve *report_find(const struct report *r, uint32_t group, uint32_t version)
+/* The place of a curve among those there are, which are in the order of groups and versions. */
+static size_t report_place(const struct report *r, uint32_t group, uint32_t version)
 {
-	for (size_t i = 0; i < r->num_curves; i++)
-		if (r->curves[i]->group == group && r->curves[i]->version == version)
-			return r->curves[i];
-	return NULL;
+	size_t low = 0, high = r->num_curves;
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+		const struct report_curve *c = r->curves[middle];
+		if (c->group < group || (c->group == group && c->version < version))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
-static int report_curve_of(struct report *r, uint32_t group, uint32_t version, struct report_curve **out)
+int report_curve_of(struct report *r, uint32_t group, uint32_t version, struct report_curve **out)
 {
+	const size_t place = report_place(r, group, version);
 	void *array = r->curves;
+	struct report_curve *curve;
 	int result;
-	*out = report_find(r, group, version);
-	if (*out)
+	*out = place < r->num_curves ? r->curves[place] : NULL;
+	if (*out && (*out)->group == group && (*out)->version == version)
 		return 0;
+	*out = NULL;
 	result = memory_grow(r->allocator, &array, &r->cap_curves, r->num_curves, sizeof *r->curves, REPORT_MAX_CURVES);
 	r->curves = array;
 	if (result != 0)
 		return result;
-	*out = memory_alloc(r->allocator, 1, sizeof **out);
-	if (*out == NULL)
+	curve = memory_alloc(r->allocator, 1, sizeof *curve);
+	if (curve == NULL)
 		return CAROUSEL_E_MEMORY;
-	(*out)->group = group;
-	(*out)->version = version;
-	r->curves[r->num_curves++] = *out;
+	curve->group = group;
+	curve->version = version;
+	memmove(&r->curves[place + 1], &r->curves[place], (r->num_curves - place) * sizeof(struct report_curve *));
+	r->curves[place] = *out = curve;
+	r->num_curves++;
 	return 0;
 }
 
@@ -128,15 +140,10 @@ static uint64_t report_boxes(const struct report *r, const char *group)
 	return boxes;
 }
 
-/* Changes of all the curves that are asked for, at one place. */
-static int64_t report_change(const struct report *r, const char *group, uint32_t version, unsigned at)
+static bool report_is_asked(
+	const struct report *r, const struct report_curve *curve, const char *group, uint32_t version)
 {
-	int64_t change = 0;
-	for (size_t i = 0; i < r->num_curves; i++)
-		if (r->curves[i]->version == version &&
-			(group == NULL || strcmp(group, r->groups[r->curves[i]->group].name) == 0))
-			change += r->curves[i]->change[at];
-	return change;
+	return curve->version == version && (group == NULL || strcmp(group, r->groups[curve->group].name) == 0);
 }
 
 double report_share_at(const struct report *r, const char *group, uint32_t version, uint64_t at_ns)
@@ -145,17 +152,23 @@ double report_share_at(const struct report *r, const char *group, uint32_t versi
 	const unsigned last = at_ns >= r->duration_ns ? REPORT_BINS : report_bin(r, at_ns);
 	const uint64_t boxes = report_boxes(r, group);
 	int64_t running = 0;
-	for (unsigned i = 0; i <= last; i++)
-		running += report_change(r, group, version, i);
+	for (size_t c = 0; c < r->num_curves; c++)
+		if (report_is_asked(r, r->curves[c], group, version))
+			for (unsigned i = 0; i <= last; i++)
+				running += r->curves[c]->change[i];
 	return boxes ? (double)running / (double)boxes : 0;
 }
 
 uint64_t report_time_of(const struct report *r, const char *group, uint32_t version, double share)
 {
 	const double wanted = share * (double)report_boxes(r, group);
-	int64_t running = 0;
+	int64_t running = 0, change[REPORT_BINS + 1] = {0};
+	for (size_t c = 0; c < r->num_curves; c++)
+		if (report_is_asked(r, r->curves[c], group, version))
+			for (unsigned i = 0; i <= REPORT_BINS; i++)
+				change[i] += r->curves[c]->change[i];
 	for (unsigned i = 0; i <= REPORT_BINS; i++) {
-		running += report_change(r, group, version, i);
+		running += change[i];
 		if (running > 0 && (double)running >= wanted)
 			return (uint64_t)((double)i / REPORT_BINS * (double)r->duration_ns);
 	}
@@ -181,6 +194,23 @@ static bool report_is_same_run(const struct report *a, const struct report *b)
 		if (strcmp(a->groups[i].name, b->groups[i].name) != 0)
 			return false;
 	return true;
+}
+
+static const char *const report_stuck_names[REPORT_NUM_STUCK][2] = {
+	{"not-on-air", "what they are to have is not on the air, and never will be"},
+	{"nothing-arrives", "nothing arrives there any more: an outage up to the end"},
+	{"slot-too-small", "what they are to have is larger than their slot"},
+	{"no-map", "no map is on the air, and none ever will be"},
+};
+
+const char *report_stuck_name(enum report_stuck stuck)
+{
+	return report_stuck_names[stuck][0];
+}
+
+const char *report_stuck_sentence(enum report_stuck stuck)
+{
+	return report_stuck_names[stuck][1];
 }
 
 int report_merge(struct report *r, const struct report *other)
@@ -210,6 +240,9 @@ int report_merge(struct report *r, const struct report *other)
 	r->declined += other->declined;
 	r->kills += other->kills;
 	r->waiting += other->waiting;
+	for (unsigned i = 0; i < REPORT_NUM_STUCK; i++)
+		r->stuck[i] += other->stuck[i];
+	r->ended_ns = other->ended_ns > r->ended_ns ? other->ended_ns : r->ended_ns;
 	r->packets_sent += other->packets_sent;
 	r->packets_received += other->packets_received;
 	r->packets_lost += other->packets_lost;

@@ -15,9 +15,16 @@
 #define REPORT_BINS           4096u /* of the duration */
 #define REPORT_OVERHEAD_BINS  200u  /* of 0.1 % */
 #define REPORT_BURST_BINS     24u   /* doubling */
-#define REPORT_MAX_CURVES     256u
+#define REPORT_MAX_CURVES     4096u
 #define REPORT_NUM_REASONS    16u
+#define REPORT_NUM_STUCK      4u
 #define REPORT_VERSION_FORMAT "carousel-simulation/1"
+
+/* Why boxes that lack something can never get it. */
+enum report_stuck { REPORT_NOT_ON_AIR, REPORT_NOTHING_ARRIVES, REPORT_SLOT_TOO_SMALL, REPORT_NO_MAP };
+/* "not-on-air", ...; a sentence for people. */
+const char *report_stuck_name(enum report_stuck);
+const char *report_stuck_sentence(enum report_stuck);
 
 /* How the number of boxes of a group that run a version changes over time. */
 struct report_curve {
@@ -45,6 +52,8 @@ struct report {
 	uint64_t reasons[REPORT_NUM_REASONS]; /* enum policy_reason that held in the end, by box */
 	uint64_t downloads, installs, fallbacks, declined, kills;
 	uint64_t waiting;                                      /* boxes that still lacked something at the end */
+	uint64_t stuck[REPORT_NUM_STUCK];                      /* run only: those that could wait for ever, by cause */
+	uint64_t ended_ns;                                     /* run only: when nothing more could happen; 0: never */
 	uint64_t packets_sent, packets_received, packets_lost; /* run only */
 };
 
@@ -55,6 +64,9 @@ void report_free(struct report *);
 /* A box of a group runs `to` from then on (at the start: from is REPORT_NONE). Errors: LIMIT, MEMORY. */
 #define REPORT_NONE UINT32_MAX
 int report_move(struct report *, uint32_t group, uint32_t from, uint32_t to, uint64_t at_ns);
+/* The curve of a group and version, which is made when there is none. Curves are in the order of groups and versions,
+ * whatever happened first. Errors: LIMIT, MEMORY. */
+int report_curve_of(struct report *, uint32_t group, uint32_t version, struct report_curve **);
 void report_overhead(struct report *, double received, double needed);
 void report_burst(struct report *, uint64_t packets);
 

@@ -83,6 +83,7 @@ json_t *report_json(const struct report *r, const struct scenario *scenario)
 		"title", r->title, "seed", (json_int_t)r->seed, "duration_s", (double)r->duration_ns / 1e9, "bins",
 		(json_int_t)REPORT_BINS, "shards", (json_int_t)r->shards, "shards_done", (json_int_t)r->shards_done);
 	json_t *groups = json_array(), *curves = json_array(), *reasons = json_object(), *counters = json_object();
+	json_t *stuck = json_object();
 	for (size_t i = 0; i < r->num_groups; i++)
 		json_array_append_new(groups,
 			json_pack("{s:s,s:I}", "name", r->groups[i].name, "boxes", (json_int_t)r->groups[i].boxes));
@@ -97,6 +98,13 @@ json_t *report_json(const struct report *r, const struct scenario *scenario)
 				json_integer((json_int_t)r->reasons[i]));
 	for (size_t i = 0; i < REPORT_NUM_COUNTERS; i++)
 		json_object_set_new(counters, report_counters[i].name, json_integer((json_int_t)*report_counter(r, i)));
+	for (unsigned i = 0; i < REPORT_NUM_STUCK; i++)
+		if (r->stuck[i])
+			json_object_set_new(
+				stuck, report_stuck_name((enum report_stuck)i), json_integer((json_int_t)r->stuck[i]));
+	if (r->ended_ns)
+		json_object_set_new(root, "ended_s", json_real((double)r->ended_ns / 1e9));
+	json_object_set_new(root, "stuck", stuck);
 	json_object_set_new(root, "groups", groups);
 	json_object_set_new(root, "curves", curves);
 	json_object_set_new(root, "reasons", reasons);
@@ -155,7 +163,6 @@ static int report_read_curve(struct report *r, const json_t *object)
 	struct report_curve *curve;
 	uint64_t version;
 	uint32_t group = 0;
-	void *array = r->curves;
 	int result = report_read_u64(object, "version", UINT32_MAX, &version);
 	if (result != 0 || name == NULL || !json_is_array(changes))
 		return result ? result : CAROUSEL_E_SYNTAX;
@@ -163,14 +170,9 @@ static int report_read_curve(struct report *r, const json_t *object)
 		group++;
 	if (group == r->num_groups)
 		return CAROUSEL_E_RANGE;
-	result = memory_grow(r->allocator, &array, &r->cap_curves, r->num_curves, sizeof *r->curves, REPORT_MAX_CURVES);
-	r->curves = array;
-	curve = result == 0 ? memory_alloc(r->allocator, 1, sizeof *curve) : NULL;
-	if (curve == NULL)
-		return result ? result : CAROUSEL_E_MEMORY;
-	r->curves[r->num_curves++] = curve;
-	curve->group = group;
-	curve->version = (uint32_t)version;
+	result = report_curve_of(r, group, (uint32_t)version, &curve);
+	if (result != 0)
+		return result;
 	for (size_t i = 0; i < json_array_size(changes); i++) {
 		const json_t *pair = json_array_get(changes, i), *bin = json_array_get(pair, 0);
 		const json_t *change = json_array_get(pair, 1);
@@ -187,13 +189,24 @@ static int report_read_tables(struct report *r, const json_t *root)
 {
 	const json_t *groups = json_object_get(root, "groups"), *curves = json_object_get(root, "curves");
 	const json_t *counters = json_object_get(root, "counters"), *reasons = json_object_get(root, "reasons");
-	int result = json_is_array(curves) ? 0 : CAROUSEL_E_SYNTAX;
+	const json_t *stuck = json_object_get(root, "stuck");
+	int result = json_is_array(curves) && (stuck == NULL || json_is_object(stuck)) ? 0 : CAROUSEL_E_SYNTAX;
 	for (size_t i = 0; i < r->num_groups && result == 0; i++)
 		result = report_read_u64(json_array_get(groups, i), "boxes", SCENARIO_MAX_BOXES, &r->groups[i].boxes);
 	for (size_t i = 0; i < json_array_size(curves) && result == 0; i++)
 		result = report_read_curve(r, json_array_get(curves, i));
 	for (size_t i = 0; i < REPORT_NUM_COUNTERS && result == 0; i++)
 		result = report_read_u64(counters, report_counters[i].name, INT64_MAX, report_counter(r, i));
+	for (unsigned i = 0; i < REPORT_NUM_STUCK && result == 0; i++)
+		if (json_object_get(stuck, report_stuck_name((enum report_stuck)i)))
+			result = report_read_u64(
+				stuck, report_stuck_name((enum report_stuck)i), INT64_MAX, &r->stuck[i]);
+	if (result == 0 && json_object_get(root, "ended_s")) {
+		const double ended = json_number_value(json_object_get(root, "ended_s"));
+		if (!(ended > 0 && ended < 1e9))
+			return CAROUSEL_E_RANGE;
+		r->ended_ns = (uint64_t)llround(ended * 1e9);
+	}
 	for (unsigned i = 1; i < REPORT_NUM_REASONS && result == 0; i++)
 		if (json_object_get(reasons, policy_reason_name((enum policy_reason)i)))
 			result = report_read_u64(

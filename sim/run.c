@@ -2,12 +2,14 @@
 
 #include "common/carousel_error.h"
 #include "sim/box.h"
+#include "sim/outlook.h"
 
 #include <string.h>
 
 #define RUN_SETTLED_EVERY_NS 10000000000u
 #define RUN_HEARD_NS         900000000000u /* within which a box that listens hears of a change */
 #define RUN_PROGRESS_PACKETS 1024u
+#define RUN_OUTLOOK_PART     4u /* of the time gone by, until boxes are asked again what they can hope for */
 
 struct run {
 	const struct scenario *scenario;
@@ -17,6 +19,7 @@ struct run {
 	struct box *boxes;
 	size_t num_boxes;
 	uint64_t now_ns, settled_check_ns;
+	uint64_t outlook_check_ns;
 	uint64_t heard_ns; /* within which every box hears of a change, asleep or not */
 };
 
@@ -58,7 +61,30 @@ static int run_transmit(struct run *r)
 	return 0;
 }
 
-/* Nothing is to come and nobody lacks anything. */
+/* How many of those who lack something can never get it. True when that is all of them. */
+static bool run_count_stuck(struct run *r)
+{
+	bool all = true;
+	memset(r->report->stuck, 0, sizeof r->report->stuck);
+	for (size_t i = 0; i < r->num_boxes; i++) {
+		enum report_stuck why = REPORT_NOT_ON_AIR;
+		const enum outlook outlook = outlook_of(&r->boxes[i], r->now_ns, &why);
+		all &= outlook != OUTLOOK_OPEN;
+		r->report->stuck[why] += outlook == OUTLOOK_STUCK;
+	}
+	return all;
+}
+
+/* Asked ever more rarely, for it costs. */
+static bool run_is_stuck(struct run *r)
+{
+	if (r->now_ns < r->outlook_check_ns)
+		return false;
+	r->outlook_check_ns = r->now_ns + r->now_ns / RUN_OUTLOOK_PART;
+	return run_count_stuck(r);
+}
+
+/* Nothing is to come, and nobody lacks anything that he could get. */
 static bool run_is_settled(struct run *r)
 {
 	if (r->now_ns < r->settled_check_ns)
@@ -71,7 +97,7 @@ static bool run_is_settled(struct run *r)
 		return false;
 	for (size_t i = 0; i < r->num_boxes; i++)
 		if (!box_is_settled(&r->boxes[i]))
-			return false;
+			return run_is_stuck(r);
 	return true;
 }
 
@@ -81,7 +107,7 @@ static uint64_t run_time_to_hear(const struct scenario *s)
 	for (size_t i = 0; i < s->num_groups; i++) {
 		const struct scenario_group *g = &s->groups[i];
 		uint64_t asleep = g->on.num_windows ? g->on.period_ns : 0;
-		for (size_t w = 0; w < g->outages.num_windows; w++)
+		for (size_t w = 0; w < g->outages.num_windows && g->outages.windows[w].end_ns < s->duration_ns; w++)
 			asleep += g->outages.windows[w].end_ns - g->outages.windows[w].start_ns;
 		most = asleep > most ? asleep : most;
 	}
@@ -99,14 +125,21 @@ static int run_play(struct run *r)
 			next = r->now_ns + 1;
 		if (update < next)
 			next = update;
-		if (next >= r->scenario->duration_ns)
-			return run_advance(r, r->scenario->duration_ns);
+		if (next >= r->scenario->duration_ns && headend_deadline(r->headend) == SCENARIO_NEVER &&
+			run_count_stuck(r))
+			break;
+		if (next >= r->scenario->duration_ns) {
+			result = run_advance(r, r->scenario->duration_ns);
+			(void)run_count_stuck(r);
+			return result;
+		}
 		result = run_advance(r, next);
 		if (result == 0 && next == update)
 			result = headend_update(r->headend, next);
 		if (result == 0)
 			result = run_transmit(r);
 	}
+	r->report->ended_ns = r->now_ns;
 	return result;
 }
 
@@ -128,9 +161,15 @@ static int run_check(const struct scenario *s, const struct run_options *o)
 {
 	if (o->shards && o->shard >= o->shards)
 		return CAROUSEL_E_ARGUMENT;
-	for (size_t i = 0; i < s->num_groups; i++)
-		if (s->groups[i].kill_every_ns && o->payload != HEADEND_BYTES)
-			return CAROUSEL_E_UNSUPPORTED;
+	for (size_t i = 0; i < s->num_groups && o->payload != HEADEND_BYTES; i++) {
+		const struct scenario_group *g = &s->groups[i];
+		if (g->kill_every_ns)
+			return scenario_refuse(s, g, "kill-every", CAROUSEL_E_UNSUPPORTED,
+				"needs the images' bytes: payload = yes, or --payload");
+		if (g->no_checksum && g->channel.bit_error > 0)
+			return scenario_refuse(s, g, "udp-checksum", CAROUSEL_E_UNSUPPORTED,
+				"damaged symbols need the images' bytes: payload = yes, or --payload");
+	}
 	return 0;
 }
 

@@ -14,8 +14,9 @@ struct run_options {
 };
 
 /* *out is the caller's. Deterministic by seed; a box meets the same fate in any shard. Ends with the scenario, or
- * earlier when every box has what it is meant to have and nothing more will happen. Errors: ARGUMENT (shard),
- * UNSUPPORTED (sudden ends without payload), MEMORY, LIMIT, those of the cores. */
+ * earlier when nothing more will happen: every box has what it is meant to have, or can never get it, and the report
+ * says why. Errors: ARGUMENT (shard), UNSUPPORTED (sudden ends or damaged symbols without payload: see
+ * scenario_error()), MEMORY, LIMIT, those of the cores. */
 int run_scenario(
 	struct report **out, const struct carousel_allocator *, const struct scenario *, const struct run_options *);
 

@@ -60,6 +60,8 @@ static void scenario_read_head(struct scenario *s, const uint64_t *seed)
 		config_fail(section, "rate", CAROUSEL_E_NOT_FOUND, "must be set");
 	s->transmitter.rate_bps = config_rate_bps(section, "rate", 0, 16000, 1000000000000);
 	s->transmitter.control_share = config_share(section, "control-share", 0.05, 0.001, 0.5);
+	s->transmitter.control_period_ns = config_duration_ns(
+		section, "control-period", 2 * SCENARIO_SECOND_NS, SCENARIO_SECOND_NS, 3600ull * SCENARIO_SECOND_NS);
 	s->transmitter.headends = (uint32_t)config_u64(section, "headends", 1, 1, SCENARIO_MAX_HEADENDS);
 	scenario_read_fec(s, section);
 }
@@ -230,6 +232,13 @@ void scenario_free(struct scenario *s)
 const char *scenario_error(const struct scenario *s)
 {
 	return config_error(s->config);
+}
+
+int scenario_refuse(
+	const struct scenario *s, const struct scenario_group *g, const char *key, int code, const char *why)
+{
+	config_fail(config_section(s->config, "group", g->name), key, code, "%s", why);
+	return code;
 }
 
 /* ---- boxes ------------------------------------------------------------------------------------------ */

@@ -29,6 +29,7 @@
 struct scenario_transmitter {
 	uint64_t rate_bps; /* of each headend */
 	double control_share;
+	uint64_t control_period_ns; /* wanted between two heartbeats, and two of each document */
 	uint32_t headends;
 	struct object_layout_wish wish; /* FEC scheme and parameters of images */
 };
@@ -77,6 +78,7 @@ struct scenario_group {
 	uint64_t accept_after_ns; /* mean time until they answer */
 	double trial_failure;     /* share of trial boots that fail */
 	uint64_t reboot_ns;       /* how long installing and booting take */
+	uint64_t slot_bytes;      /* of each slot; 0: as large as the largest image */
 	uint64_t write_rate_bps;  /* how fast a box writes its slot; 0: no limit */
 	bool no_checksum;         /* datagrams with inverted bits get through to the receiver */
 	uint64_t job_time_ns;     /* how long each piece of its work takes: decoding, writing, verifying */
@@ -125,6 +127,10 @@ int scenario_parse(struct scenario **out, const struct carousel_allocator *, con
 void scenario_free(struct scenario *);
 /* "rain.ini:12: ..."; "" when there is no error. */
 const char *scenario_error(const struct scenario *);
+
+/* For what only one way of playing refuses: scenario_error() then tells the line of a group's key and why. Returns
+ * code. */
+int scenario_refuse(const struct scenario *, const struct scenario_group *, const char *key, int code, const char *why);
 
 /* What a box of a group is. Names are borrowed. */
 struct scenario_box {

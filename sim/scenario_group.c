@@ -45,11 +45,15 @@ static void group_read_channel(struct scenario *s, struct scenario_group *g, str
 		const char *value = config_string(section, *key, NULL);
 		result = value ? channel_config_set(&g->channel, *key, value) : 0;
 		if (result != 0)
-			config_fail(section, *key, result, "\"%s\": %s", value, carousel_strerror(result));
+			config_fail(section, *key, result, "\"%s\" is not %s", value, channel_config_allowed(*key));
 	}
 	group_read_trace(s, g, section, files);
 	if (channel_config_check(&g->channel) == 0 && channel_mean_loss(&g->channel) >= 1)
-		config_fail(section, "loss", CAROUSEL_E_REFUSED, "nothing ever arrives: this can never complete");
+		config_fail(section,
+			g->channel.kind == CHANNEL_TRACE                                       ? "trace"
+			: g->channel.kind == CHANNEL_GILBERT && config_has(section, "gilbert") ? "gilbert"
+											       : "loss",
+			CAROUSEL_E_REFUSED, "nothing ever arrives: this can never complete");
 }
 
 static void group_read_timetables(struct scenario *s, struct scenario_group *g, struct config_section *section)
@@ -78,6 +82,10 @@ static void group_read_timetables(struct scenario *s, struct scenario_group *g, 
 	}
 	if (result != 0)
 		config_fail(section, outages ? "outages" : "outage-every", result, "%s", carousel_strerror(result));
+	if (g->outages.num_windows && g->outages.windows[0].start_ns <= g->join_ns &&
+		g->outages.windows[0].end_ns >= s->duration_ns)
+		config_fail(section, outages ? "outages" : "outage-every", CAROUSEL_E_REFUSED,
+			"nothing ever arrives: this can never complete");
 	if (g->outages.num_windows)
 		g->channel.outages = &g->outages;
 }
@@ -146,6 +154,7 @@ static void group_read_boxes(struct scenario *s, struct scenario_group *g, struc
 	g->accept_after_ns = config_duration_ns(section, "accept-after", 0, 0, GROUP_YEAR_NS);
 	g->trial_failure = config_share(section, "trial-failure", 0, 0, 1);
 	g->reboot_ns = config_duration_ns(section, "reboot", 60ull * GROUP_SECOND_NS, 0, GROUP_DAY_NS);
+	g->slot_bytes = config_bytes(section, "slot", 0, 4096, (uint64_t)1 << 36);
 	g->write_rate_bps = config_rate_bps(section, "write-rate", 0, 8000, 1000000000000);
 	g->no_checksum = !config_bool(section, "udp-checksum", true);
 	g->job_time_ns = config_duration_ns(section, "job-time", 0, 0, 3600ull * GROUP_SECOND_NS);

@@ -200,6 +200,7 @@ struct carousel_rx_config {
 	uint64_t (*wall_clock_s)(void *user); /* seconds since 1970 */
 	void *wall_clock_user;
 	int allow_absent; /* simulator: datagrams may leave their payload out */
+	int no_progress;  /* no CAROUSEL_RX_EVENT_PROGRESS, which takes some work every second while receiving */
 };
 
 /* ---- life ----------------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #define DECODE_SCRATCH_BATCH (4u * 1024 * 1024)
+#define DECODE_MOST_PASSES   1024u
 #define DECODE_LEAST_BYTES   (JOURNAL_SCAN_BYTES + 512u * 1024) /* opening needs room for a list, too */
 
 /* ---- memory ------------------------------------------------------------------------------------- */
@@ -23,10 +24,18 @@ size_t decode_memory_bytes(const struct decode_memory *m)
 	return m->symbols_bytes + m->groups_bytes + m->buf_bytes + JOURNAL_MAX_PAYLOAD + m->decoder_bytes;
 }
 
+/* The decoder's memory with strips such that `passes` of them make a symbol; RaptorQ's work on them takes a line more.
+ */
+static size_t decode_strip(const struct geometry *g, const struct fec_block *block, uint32_t passes)
+{
+	size_t strip = decode_align((g->symbol_size + passes - 1) / passes);
+	if (block->encoding_id == FEC_RAPTORQ)
+		strip += 64;
+	return strip < g->symbol_size ? strip : g->symbol_size;
+}
+
 int decode_plan_memory(const struct geometry *g, size_t budget, bool identities_only, struct decode_memory *m)
 {
-	/* From the whole symbol down: widths that suit the kernels. */
-	static const uint16_t widths[] = {0, 1024, 512, 384, 256, 192, 128, 64, 32, 16};
 	struct fec_block block = geometry_block(g, 0);
 	size_t groups = (g->max_source + MAP_GROUP_PLACES - 1) / MAP_GROUP_PLACES;
 	memset(m, 0, sizeof(*m));
@@ -35,10 +44,11 @@ int decode_plan_memory(const struct geometry *g, size_t budget, bool identities_
 	m->symbols_bytes = decode_align(held_cap(g) * sizeof(struct held_symbol));
 	m->groups_bytes = decode_align(4 * groups * sizeof(uint32_t));
 	m->buf_bytes = identities_only ? 64 : HELD_BUF_BYTES;
-	m->strip = identities_only ? 1 : g->symbol_size;
-	for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
-		if (m->strip != 1 && i)
-			m->strip = widths[i] < g->symbol_size ? widths[i] : g->symbol_size;
+	for (uint32_t passes = 1; passes <= DECODE_MOST_PASSES; passes++) {
+		size_t before = m->strip;
+		m->strip = identities_only ? 1 : decode_strip(g, &block, passes);
+		if (m->strip == before)
+			continue;
 		m->decoder_bytes = decode_align(fec_decoder_bytes(&block, m->strip));
 		if (m->decoder_bytes < DECODE_LEAST_BYTES)
 			m->decoder_bytes = DECODE_LEAST_BYTES;
@@ -171,7 +181,7 @@ struct decode_target {
 static int decode_symbol_read(void *user, uint32_t esi, size_t off, size_t len, uint8_t *dst)
 {
 	struct decode_target *t = user;
-	return held_read(t->held, esi, off, len, dst);
+	return held_read_ahead(t->held, esi, off, len, dst);
 }
 
 static int decode_symbol_write(void *user, uint32_t esi, size_t off, size_t len, const uint8_t *src)
@@ -233,6 +243,7 @@ static int decode_solve(struct decode *d, struct decode_target *t, enum decode_o
 		*outcome = DECODE_NEED_MORE;
 		result = 0;
 	} else if (result == 0 && !d->held.identities_only) {
+		held_read_begin(&d->held);
 		result = fec_decoder_apply(decoder, &symbols);
 		if (result == 0)
 			result = decode_move_displaced(d, t);

@@ -290,6 +290,41 @@ void held_forget(const struct held *h, struct place_map *m)
 
 /* ---- reading ------------------------------------------------------------------------------------ */
 
+void held_read_begin(struct held *h)
+{
+	h->ahead_count = 0;
+}
+
+/* Own symbols from `place` on that follow each other in the slot, into the buffer. */
+static int held_fetch(struct held *h, uint32_t place)
+{
+	uint32_t count = held_run(h, place) - place;
+	int result;
+	h->ahead_count = 0;
+	if (count == 1)
+		result = place_read(h->io, h->sbn, place, true, 0, h->io->geometry->symbol_size, h->buf);
+	else
+		result = place_io_read(h->io, RX_SLOT_TARGET, geometry_offset(h->io->geometry, h->sbn, place), h->buf,
+			count * (size_t)h->io->geometry->symbol_size);
+	if (result)
+		return result;
+	h->ahead_first = place;
+	h->ahead_count = count;
+	return 0;
+}
+
+int held_read_ahead(struct held *h, uint32_t esi, size_t off, size_t len, uint8_t *dst)
+{
+	int result = 0;
+	if (esi >= h->map->block[h->sbn].real || !map_is_own(h->map, h->sbn, esi))
+		return held_read(h, esi, off, len, dst);
+	if (esi < h->ahead_first || esi - h->ahead_first >= h->ahead_count)
+		result = held_fetch(h, esi);
+	if (result == 0)
+		memcpy(dst, h->buf + (esi - h->ahead_first) * (size_t)h->io->geometry->symbol_size + off, len);
+	return result;
+}
+
 int held_read(struct held *h, uint32_t esi, size_t off, size_t len, uint8_t *dst)
 {
 	struct held_symbol key = {.esi = esi};

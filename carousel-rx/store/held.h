@@ -25,8 +25,9 @@ struct held {
 	uint32_t *good_own;          /* a group: places that the index found right */
 	uint8_t *buf;                /* HELD_BUF_BYTES */
 	size_t buf_bytes;
-	uint8_t *scan_buf;    /* JOURNAL_SCAN_BYTES; may be memory that decoding uses afterwards */
-	bool identities_only; /* nothing is read back */
+	uint8_t *scan_buf;                 /* JOURNAL_SCAN_BYTES; may be memory that decoding uses afterwards */
+	bool identities_only;              /* nothing is read back */
+	uint32_t ahead_first, ahead_count; /* own symbols that buf holds in whole */
 	uint32_t num_bad;
 	uint32_t num_missing; /* places that are not own: what decoding will put into the scratch */
 };
@@ -47,6 +48,10 @@ void held_forget(const struct held *, struct place_map *);
 
 /* Bytes of a held symbol. SYMBOL when it is not held. */
 int held_read(struct held *, uint32_t esi, size_t off, size_t len, uint8_t *dst);
+/* The same for many in ascending order, a part of each: what follows is read with what is asked for, into buf, which
+ * nothing else may use since held_read_begin(). */
+void held_read_begin(struct held *);
+int held_read_ahead(struct held *, uint32_t esi, size_t off, size_t len, uint8_t *dst);
 /* The number of a place among those that are not own: where it lies in the scratch. */
 uint32_t held_rank(const struct held *, uint32_t place);
 

@@ -6,7 +6,9 @@
 
 #include <string.h>
 
-#define INDEX_CHUNK CHUNK_INDEX_CHUNK_BYTES
+#define INDEX_CHUNK  CHUNK_INDEX_CHUNK_BYTES
+#define INDEX_WINDOW JOURNAL_SCAN_BYTES
+#define INDEX_SPARSE 4096u /* records farther apart are read one by one */
 
 int index_check_file(
 	struct place_io *io, const uint8_t sha256[32], uint64_t index_bytes, uint8_t *buf, size_t buf_bytes)
@@ -94,16 +96,32 @@ static bool index_symbols(
 	return true;
 }
 
+/* Symbols from `esi` on, up to `last`, that follow each other like it: own in the slot, or all in the scratch. */
+static uint32_t index_run(const struct held *h, uint32_t esi, uint32_t last, bool is_own)
+{
+	const struct geometry *g = h->io->geometry;
+	uint64_t first = geometry_offset(g, h->sbn, esi);
+	uint32_t end = esi + 1;
+	while (end <= last && map_is_own(h->map, h->sbn, end) == is_own &&
+		geometry_offset(g, h->sbn, end) == first + (uint64_t)(end - esi) * g->symbol_size)
+		end++;
+	return end;
+}
+
 static int index_read_chunk(
 	struct held *h, uint64_t scratch, uint64_t chunk, uint32_t first, uint32_t last, uint8_t *data)
 {
 	const struct geometry *g = h->io->geometry;
 	uint64_t start = chunk * INDEX_CHUNK, end = start + index_chunk_bytes(g, chunk);
 	int result = 0;
-	for (uint32_t esi = first; result == 0 && esi <= last; esi++) {
-		uint64_t at = geometry_offset(g, h->sbn, esi), from = at < start ? start : at;
-		uint64_t to = at + g->symbol_size < end ? at + g->symbol_size : end;
-		if (map_is_own(h->map, h->sbn, esi))
+	for (uint32_t esi = first, next; result == 0 && esi <= last; esi = next) {
+		bool is_own = map_is_own(h->map, h->sbn, esi);
+		uint64_t at = geometry_offset(g, h->sbn, esi), from = at < start ? start : at, to;
+		next = index_run(h, esi, last, is_own);
+		to = at + (uint64_t)(next - esi) * g->symbol_size;
+		if (to > end)
+			to = end;
+		if (is_own)
 			result = place_io_read(h->io, RX_SLOT_TARGET, from, data + (from - start), (size_t)(to - from));
 		else
 			result = place_io_read(h->io, RX_SCRATCH,
@@ -116,6 +134,8 @@ static int index_read_chunk(
 struct index_verdict {
 	uint32_t wrong; /* chunks */
 	bool has_forged;
+	uint64_t records_at; /* of RX_INDEX: what scan_buf holds */
+	size_t records_len, records_most;
 };
 
 /* The chunk came whole and is wrong. */
@@ -125,6 +145,20 @@ static void index_blame(struct held *h, uint32_t first, uint32_t last, struct in
 	for (uint32_t esi = first; esi <= last; esi++)
 		if (map_is_own(h->map, h->sbn, esi))
 			h->bad_own[esi / MAP_GROUP_PLACES] |= 1u << esi % MAP_GROUP_PLACES;
+}
+
+/* A block's records lie at even distances: unless these are long many are read at once, into memory that is free
+ * between decodes. */
+static int index_next_record(struct held *h, struct index_verdict *v, uint64_t chunk, struct chunk_index_record *record)
+{
+	uint64_t at = chunk_index_offset(chunk), end = chunk_index_bytes(h->io->geometry->layout.image_bytes);
+	int result = 0;
+	if (at < v->records_at || at - v->records_at + CHUNK_INDEX_RECORD_BYTES > v->records_len) {
+		v->records_at = at;
+		v->records_len = end - at < v->records_most ? (size_t)(end - at) : v->records_most;
+		result = place_io_read(h->io, RX_INDEX, at, h->scan_buf, v->records_len);
+	}
+	return result ? result : chunk_index_decode_record(h->scan_buf + (at - v->records_at), chunk, record);
 }
 
 static int index_check_chunk(struct held *h, uint64_t scratch, uint64_t chunk, struct index_verdict *v)
@@ -144,7 +178,7 @@ static int index_check_chunk(struct held *h, uint64_t scratch, uint64_t chunk, s
 		}
 		return 0;
 	}
-	result = index_record(h->io, chunk, &record);
+	result = index_next_record(h, v, chunk, &record);
 	if (result == 0)
 		result = index_read_chunk(h, scratch, chunk, first, last, h->buf);
 	if (result)
@@ -211,6 +245,7 @@ int index_check_block(struct held *h, uint64_t scratch_offset)
 	memset(h->good_own, 0, map_num_groups(h->map, h->sbn) * sizeof(*h->good_own));
 	memset(h->bad_own, 0, map_num_groups(h->map, h->sbn) * sizeof(*h->bad_own));
 	index_chunks(g, h->sbn, &first, &end, &step);
+	v.records_most = step * CHUNK_INDEX_RECORD_BYTES <= INDEX_SPARSE ? INDEX_WINDOW : CHUNK_INDEX_RECORD_BYTES;
 	for (uint64_t chunk = first; result == 0 && chunk < end; chunk += step)
 		result = index_check_chunk(h, scratch_offset, chunk, &v);
 	if (result || v.wrong == 0)

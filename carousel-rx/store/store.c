@@ -23,7 +23,7 @@ int store_new(struct store **store, const struct store_config *config)
 		s->config.sync_interval_ns = STORE_DEFAULT_INTERVAL;
 	store_account_init(&s->account, config->allocator);
 	s->account.now = s->account.peak = sizeof(*s);
-	if (config->allow_absent)
+	if (config->storage == NULL)
 		s->slot_bytes = UINT64_MAX;
 	else
 		s->slot_error = config->storage->size(config->storage->user, RX_SLOT_TARGET, &s->slot_bytes);
@@ -54,6 +54,7 @@ int store_end(struct store *s)
 	s->phase = STORE_IDLE;
 	s->error = 0;
 	s->is_suspect = s->wants_index = s->wants_compact = s->wants_edges = s->has_seen_edges = false;
+	s->has_given_up_index = false;
 	memset(&s->look, 0, sizeof(s->look));
 	s->is_probe = s->is_dirty = s->wants_flush = s->wants_verify = s->wants_start_over = false;
 	return 0;
@@ -147,6 +148,11 @@ int store_set_index(struct store *s)
 	return 0;
 }
 
+void store_give_up_index(struct store *s)
+{
+	s->has_given_up_index = true;
+}
+
 bool store_wants(const struct store *s, uint32_t sbn)
 {
 	return s->phase == STORE_RECEIVING && sbn < s->geometry.blocks && map_wants(&s->map, sbn);
@@ -206,6 +212,7 @@ void store_progress(const struct store *s, struct store_progress *p)
 		return;
 	p->blocks = s->geometry.blocks;
 	p->symbols_needed = s->geometry.real_symbols;
+	p->is_waiting_for_index = store_is_waiting(s) && !s->has_given_up_index;
 	p->symbols_heard = s->symbols_heard;
 	p->symbols_dropped = s->symbols_dropped;
 	p->symbols_resumed = s->replayed.symbols_resumed;

@@ -54,12 +54,13 @@ struct store_progress {
 	enum store_phase phase;
 	int error;
 	uint32_t blocks, blocks_done;
-	uint64_t symbols_needed;  /* source symbols that are not padding */
-	uint64_t symbols_have;    /* useful symbols held: done blocks count in full */
-	uint64_t symbols_heard;   /* offered through store_add for this image, duplicates included */
-	uint64_t symbols_dropped; /* staging full, or no place left */
-	uint64_t bytes_written;   /* to the slot and beside it, since the image was begun in this process */
-	uint64_t symbols_resumed; /* found again after a restart */
+	uint64_t symbols_needed;   /* source symbols that are not padding */
+	uint64_t symbols_have;     /* useful symbols held: done blocks count in full */
+	uint64_t symbols_heard;    /* offered through store_add for this image, duplicates included */
+	uint64_t symbols_dropped;  /* staging full, or no place left */
+	uint64_t bytes_written;    /* to the slot and beside it, since the image was begun in this process */
+	uint64_t symbols_resumed;  /* found again after a restart */
+	bool is_waiting_for_index; /* all is there, but not right as a whole: only the index can tell what is wrong */
 };
 
 struct store;
@@ -88,6 +89,10 @@ bool store_wants(const struct store *, uint32_t sbn);
  * they are done, and those that were done without it are checked again; chunks of zeros need not be received, nor what
  * the slot happens to hold already. Errors: ARGUMENT (no image, or one without an index). */
 int store_set_index(struct store *);
+
+/* No index is waited for any more: what is not right as a whole is received anew as a whole. One that comes later is
+ * used all the same. */
+void store_give_up_index(struct store *);
 
 /* After COMPLETE: read the slot back and compare; ends in VERIFIED, or RECEIVING again: every block is then checked
  * once more, with the index if it is there, and what is wrong is dropped; if nothing is found, all is received anew.

@@ -167,7 +167,7 @@ void store_edges_finish(struct store *s)
 {
 	const uint8_t *wrong = s->decode.decoder;
 	for (uint32_t sbn = 1; sbn < s->geometry.blocks; sbn++) {
-		if ((wrong[sbn / 8] >> sbn % 8 & 1u) == 0)
+		if (((unsigned)wrong[sbn / 8] >> sbn % 8 & 1u) == 0)
 			continue;
 		s->map.block[sbn - 1].wrong_edges |= MAP_EDGE_LAST;
 		s->map.block[sbn].wrong_edges |= MAP_EDGE_FIRST;

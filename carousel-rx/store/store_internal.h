@@ -84,6 +84,7 @@ struct store {
 	struct store_look look;
 	bool wants_flush, wants_verify, wants_start_over, wants_index, wants_compact, is_dirty;
 	bool is_suspect;           /* the whole was not right, and no block was found that is to blame */
+	bool has_given_up_index;   /* what is suspect does not wait for one */
 	bool wants_edges;          /* chunks that lie in two blocks are to be checked */
 	bool has_seen_edges;       /* since the whole was found not right */
 	uint64_t dirty_since_ns;   /* the oldest symbol written and not synced */
@@ -103,6 +104,8 @@ void store_account_init(struct store_account *, const struct carousel_allocator 
 
 /* store_jobs.c */
 void store_jobs_init(struct store *);
+/* All blocks are done and checked, the whole is not right, and only an index that is not there could tell more. */
+bool store_is_waiting(const struct store *);
 void store_break(struct store *, int error);
 
 /* store_index.c: what the index knows without reception. */

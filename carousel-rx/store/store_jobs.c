@@ -154,9 +154,16 @@ static void work_check_complete(struct store *s)
 		s->wants_flush = false;
 	} else if (s->decode.has_index && !s->has_seen_edges && index_has_edges(&s->geometry)) {
 		s->wants_edges = true;
-	} else if (!s->image.has_index || s->decode.has_index) {
+	} else if (!s->image.has_index || s->decode.has_index || s->has_given_up_index) {
 		work_start_over(s);
 	}
+}
+
+bool store_is_waiting(const struct store *s)
+{
+	return s->phase == STORE_RECEIVING && s->is_suspect && s->image.has_index && !s->decode.has_index &&
+	       !s->wants_index && !s->work.is_running && !s->write.is_running && s->map.ready_first == MAP_NONE &&
+	       s->map.blocks_done == s->geometry.blocks;
 }
 
 static void work_opened(struct store *s, uint64_t now_ns)
@@ -315,6 +322,8 @@ static struct carousel_job *work_next(struct store *s, uint64_t now_ns)
 	struct carousel_job *job;
 	if (s->work.is_running)
 		return NULL;
+	if (s->has_given_up_index && store_is_waiting(s))
+		work_start_over(s);
 	if (s->phase == STORE_OPENING)
 		return work_start(s, s->wants_start_over ? WORK_START_OVER : WORK_OPEN);
 	if (s->phase == STORE_VERIFYING && s->wants_verify)
@@ -367,6 +376,8 @@ uint64_t store_deadline(const struct store *s)
 	at = write_time(s);
 	if (s->work.is_running)
 		return at;
+	if (s->has_given_up_index && store_is_waiting(s))
+		return 0;
 	if (s->phase == STORE_OPENING || (s->phase == STORE_VERIFYING && s->wants_verify))
 		return 0;
 	if (s->wants_compact)

@@ -3,8 +3,7 @@
 #include <string.h>
 
 #define TABLES_DEFAULT_MEMORY (12u * 1024 * 1024)
-#define TABLES_STAGING_MOST   (16u * 1024 * 1024)
-#define TABLES_AMPLE          (32u * 1024 * 1024) /* from here on memory goes to staging: fast links */
+#define TABLES_STAGING_MOST   (2u * 1024 * 1024)
 #define TABLES_STAGING_LEAST  (64u * 1024)
 #define TABLES_SPILL_MOST     4096u
 #define TABLES_HEAD           16u /* before each allocation, its size */
@@ -56,14 +55,15 @@ static uint32_t tables_spill(const struct store *s)
 	return wanted < TABLES_SPILL_MOST ? (uint32_t)wanted : TABLES_SPILL_MOST;
 }
 
-/* Shares the budget out: staging and tables first, lists of foreign symbols as long as a decoder still fits. */
+/* Shares the budget out: staging and tables first, lists of foreign symbols as long as a decoder still fits. The wider
+ * the decoder's strips the less often a block is read, so the rest begins modestly. */
 static int tables_plan(const struct store *s, struct tables_plan *plan)
 {
 	size_t budget = s->config.memory_bytes ? s->config.memory_bytes : TABLES_DEFAULT_MEMORY, fixed;
 	bool identities_only = s->config.allow_absent;
 	int result = CAROUSEL_E_LIMIT;
 	plan->map.num_spill = tables_spill(s);
-	plan->staging_bytes = budget < TABLES_AMPLE ? budget / 12 : budget / 4;
+	plan->staging_bytes = budget / 24;
 	if (plan->staging_bytes > TABLES_STAGING_MOST)
 		plan->staging_bytes = TABLES_STAGING_MOST;
 	if (plan->staging_bytes < TABLES_STAGING_LEAST)
@@ -73,7 +73,7 @@ static int tables_plan(const struct store *s, struct tables_plan *plan)
 		budget = SIZE_MAX / 2;
 		plan->map.foreign_bytes = SIZE_MAX / 4;
 	} else {
-		plan->map.foreign_bytes = budget / 6;
+		plan->map.foreign_bytes = budget / 18;
 	}
 	for (;;) {
 		fixed = map_bytes(&s->geometry, &plan->map);

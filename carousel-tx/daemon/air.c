@@ -86,10 +86,35 @@ static uint32_t weight_of(const struct catalogue *catalogue, const struct catalo
 	return weight ? weight : object->weight;
 }
 
+/* Its copy maps; all of them or an error, and then none is open. */
+static int open_copy_maps(struct tx_copy_map maps[MANIFEST_MAX_COPY_MAPS], const struct catalogue *catalogue,
+	const struct catalogue_object *object)
+{
+	const struct manifest *m = &object->manifest;
+	char name[CATALOGUE_COPY_MAP_NAME_BYTES];
+	unsigned opened = 0;
+	int result = 0;
+	while (opened < m->num_copy_maps) {
+		struct tx_copy_map *map = &maps[opened];
+		map->from_version = m->copy_maps[opened].from_version;
+		memcpy(map->sha256, m->copy_maps[opened].sha256, sizeof map->sha256);
+		map->bytes = object->copy_map_bytes[opened];
+		result = open_source(
+			&map->source, catalogue->dir, m->sha256, tx_catalogue_copy_map_name(name, map->from_version));
+		if (result)
+			break;
+		opened++;
+	}
+	while (result && opened--)
+		maps[opened].source.release(maps[opened].source.user);
+	return result;
+}
+
 static int add_image(
 	struct air *air, const struct catalogue *catalogue, const struct catalogue_object *object, uint64_t now_ns)
 {
 	const struct manifest *m = &object->manifest;
+	struct tx_copy_map maps[MANIFEST_MAX_COPY_MAPS];
 	struct tx_image image = {.class_name = m->class_name,
 		.version = m->version,
 		.layout = m->layout,
@@ -101,10 +126,17 @@ static int add_image(
 	if (result)
 		return result;
 	result = open_source(&image.index, catalogue->dir, m->sha256, "index");
+	if (result == 0) {
+		result = open_copy_maps(maps, catalogue, object);
+		if (result)
+			image.index.release(image.index.user);
+	}
 	if (result) {
 		image.source.release(image.source.user);
 		return result;
 	}
+	image.num_copy_maps = m->num_copy_maps;
+	image.copy_maps = maps;
 	return tx_add_image(air->tx, &image, now_ns);
 }
 

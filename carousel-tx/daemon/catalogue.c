@@ -4,11 +4,12 @@
 #include "common/config.h"
 #include "common/envelope.h"
 #include "common/io/file.h"
-#include "policy-map/chunk_index.h"
+#include "policy-map/copy_map.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,6 +121,39 @@ static int load_manifest(const struct catalogue *c, struct catalogue_object *obj
 	return 0;
 }
 
+const char *tx_catalogue_copy_map_name(char name[CATALOGUE_COPY_MAP_NAME_BYTES], uint32_t from_version)
+{
+	snprintf(name, CATALOGUE_COPY_MAP_NAME_BYTES, "copy-map-%" PRIu32, from_version);
+	return name;
+}
+
+/* Its header and its length; its digest was compared when it came in, like that of the image. */
+static int load_copy_map(
+	const struct catalogue *c, struct catalogue_object *object, unsigned i, struct catalogue_error *error)
+{
+	const struct manifest_copy_map *map = &object->manifest.copy_maps[i];
+	char path[PATH_MAX], name[CATALOGUE_COPY_MAP_NAME_BYTES];
+	uint8_t bytes[COPY_MAP_HEADER_BYTES];
+	struct copy_map_header header;
+	int fd = -1, result = tx_catalogue_object_path(path, c->dir, object->manifest.sha256,
+			     tx_catalogue_copy_map_name(name, map->from_version));
+	if (result == 0) {
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		result = fd < 0 ? file_error(errno) : file_pread(fd, bytes, sizeof bytes, 0);
+	}
+	if (result == 0)
+		result = copy_map_decode_header(bytes, &header);
+	if (fd >= 0)
+		close(fd);
+	if (result == 0 && (memcmp(header.image_sha256, object->manifest.sha256, HASH_SHA256_BYTES) != 0 ||
+				   memcmp(header.from_sha256, map->from_sha256, HASH_SHA256_BYTES) != 0))
+		result = CAROUSEL_E_DIGEST;
+	if (result)
+		return tx_catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result));
+	object->copy_map_bytes[i] = copy_map_bytes(header.num_runs);
+	return check_size(path, object->copy_map_bytes[i], error);
+}
+
 static void object_free(struct catalogue_object *object)
 {
 	if (object)
@@ -140,6 +174,8 @@ static int load_object(const struct catalogue *c, const uint8_t sha256[HASH_SHA2
 		result = check_size(path, object->manifest.layout.image_bytes, error);
 	if (result == 0 && tx_catalogue_object_path(path, c->dir, sha256, "index") == 0)
 		result = check_size(path, object->manifest.index_bytes, error);
+	for (unsigned i = 0; result == 0 && i < object->manifest.num_copy_maps; i++)
+		result = load_copy_map(c, object, i, error);
 	if (result == 0 && tx_catalogue_object_path(path, c->dir, sha256, "state.ini") == 0)
 		result = load_state(object, path, error);
 	if (result) {

@@ -1,6 +1,6 @@
 /* catalogue.h - what is published, on disk (carousel-tx.5, "CATALOGUE"). Reading it whole, checked.
  *
- *   objects/<sha256>/{image,index,manifest.dsse,state.ini}   one published image each
+ *   objects/<sha256>/{image,index,manifest.dsse,state.ini,copy-map-<version>...}   one published image each
  *   map.dsse  roots.dsse  counters.ini  generation  tmp/
  *
  * Whoever changes it (change.h) holds lock; a daemon that only reads needs none: every change is one rename. */
@@ -17,8 +17,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CATALOGUE_MAX_OBJECTS   512u
-#define CATALOGUE_MESSAGE_BYTES 512u
+#define CATALOGUE_MAX_OBJECTS         512u
+#define CATALOGUE_MESSAGE_BYTES       512u
+#define CATALOGUE_COPY_MAP_NAME_BYTES 24u
 
 /* Where an error arose and why, for people. */
 struct catalogue_error {
@@ -34,8 +35,9 @@ struct catalogue_object {
 	uint8_t manifest_sha256[HASH_SHA256_BYTES]; /* of the payload */
 	char *envelope;                             /* the text of manifest.dsse; owned */
 	size_t envelope_len;
-	uint32_t weight;      /* state.ini; 1 to 1000 */
-	uint64_t published_s; /* state.ini; seconds since 1970 */
+	uint32_t weight;                                 /* state.ini; 1 to 1000 */
+	uint64_t published_s;                            /* state.ini; seconds since 1970 */
+	uint64_t copy_map_bytes[MANIFEST_MAX_COPY_MAPS]; /* of the files of the manifest's copy maps */
 };
 
 struct catalogue {
@@ -70,6 +72,9 @@ bool tx_catalogue_is_mapped(const struct catalogue *, const uint8_t sha256[HASH_
 int tx_catalogue_path(char path[PATH_MAX], const char *dir, const char *name);
 int tx_catalogue_object_path(
 	char path[PATH_MAX], const char *dir, const uint8_t sha256[HASH_SHA256_BYTES], const char *name);
+
+/* The file of the copy map from a version, in the object's directory. */
+const char *tx_catalogue_copy_map_name(char name[CATALOGUE_COPY_MAP_NAME_BYTES], uint32_t from_version);
 
 /* One signed document: parses the envelope and verifies it for a role. The caller deinits the envelope after 0.
  * Errors: those of envelope_parse() and trust_verify(). */

@@ -1,10 +1,10 @@
 #include "carousel-tx/daemon/change.h"
 
+#include "carousel-tx/daemon/intake.h"
 #include "common/carousel_error.h"
 #include "common/envelope.h"
 #include "common/io/file.h"
 #include "fec/fec.h"
-#include "policy-map/chunk_index.h"
 #include "policy-map/fleet/audit_file.h"
 
 #include <dirent.h>
@@ -141,114 +141,6 @@ static void image_subject(char out[MANIFEST_MAX_CLASS_BYTES + 16], const char *c
 
 /* ---- publish --------------------------------------------------------------------------------------------------- */
 
-struct copy {
-	int in, out;
-	struct hash_stream hash;
-	struct chunk_index_builder *index;
-	uint8_t *buffer;
-};
-
-static int copy_all(struct copy *copy, uint64_t bytes)
-{
-	for (uint64_t offset = 0; offset < bytes;) {
-		size_t len = bytes - offset < COPY_BYTES ? (size_t)(bytes - offset) : COPY_BYTES;
-		int result = file_pread(copy->in, copy->buffer, len, offset);
-		if (result == 0)
-			result = file_write(copy->out, copy->buffer, len);
-		if (result == 0)
-			result = hash_stream_update(&copy->hash, copy->buffer, len);
-		if (result == 0)
-			result = chunk_index_builder_push(copy->index, copy->buffer, len);
-		if (result)
-			return result;
-		offset += len;
-	}
-	return 0;
-}
-
-static int write_file(const char *dir, const char *name, const void *data, size_t len)
-{
-	char path[PATH_MAX];
-	int fd, result = tx_catalogue_path(path, dir, name);
-	if (result)
-		return result;
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
-	if (fd < 0)
-		return file_error(errno);
-	result = file_write(fd, data, len);
-	if (result == 0)
-		result = file_sync(fd);
-	close(fd);
-	return result;
-}
-
-static int check_copy(struct copy *copy, const struct manifest *manifest, const char *staging, const char *image_path,
-	struct catalogue_error *error)
-{
-	uint8_t sha256[HASH_SHA256_BYTES];
-	const uint8_t *index;
-	size_t index_len;
-	int result = hash_stream_final(&copy->hash, sha256);
-	if (result == 0 && memcmp(sha256, manifest->sha256, sizeof sha256) != 0)
-		return tx_catalogue_fail(error, CAROUSEL_E_DIGEST, "%s: its SHA-256 is not the manifest's", image_path);
-	if (result == 0)
-		result = chunk_index_builder_finish(copy->index, &index, &index_len);
-	if (result == 0)
-		result = hash_sha256(index, index_len, sha256);
-	if (result == 0 &&
-		(index_len != manifest->index_bytes || memcmp(sha256, manifest->index_sha256, sizeof sha256) != 0))
-		return tx_catalogue_fail(error, CAROUSEL_E_DIGEST, "%s: its index is not the manifest's", image_path);
-	if (result == 0)
-		result = write_file(staging, "index", index, index_len);
-	return result ? fail_path(error, result, staging) : 0;
-}
-
-/* Copies the image to <staging>/image and its index beside it. */
-static int copy_image(
-	const char *staging, const char *image_path, const struct manifest *manifest, struct catalogue_error *error)
-{
-	struct copy copy = {.in = -1, .out = -1};
-	char path[PATH_MAX];
-	uint64_t bytes = 0;
-	int result = tx_catalogue_path(path, staging, "image");
-	if (result == 0)
-		result = hash_stream_init(&copy.hash);
-	if (result)
-		return fail_path(error, result, staging);
-	copy.buffer = malloc(COPY_BYTES);
-	copy.in = open(image_path, O_RDONLY | O_CLOEXEC);
-	result = copy.in < 0 ? file_error(errno) : file_size(copy.in, &bytes);
-	if (result) {
-		fail_path(error, result, image_path);
-		goto out;
-	}
-	if (bytes != manifest->layout.image_bytes) {
-		result =
-			tx_catalogue_fail(error, CAROUSEL_E_DIGEST, "%s: %" PRIu64 " bytes, the manifest says %" PRIu64,
-				image_path, bytes, manifest->layout.image_bytes);
-		goto out;
-	}
-	copy.out = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
-	result = copy.out < 0 ? file_error(errno) : chunk_index_builder_new(NULL, bytes, &copy.index);
-	if (result == 0)
-		result = copy.buffer ? copy_all(&copy, bytes) : CAROUSEL_E_MEMORY;
-	if (result == 0)
-		result = file_sync(copy.out);
-	if (result)
-		fail_path(error, result, path);
-	else
-		result = check_copy(&copy, manifest, staging, image_path, error);
-out:
-	if (copy.in >= 0)
-		close(copy.in);
-	if (copy.out >= 0)
-		close(copy.out);
-	chunk_index_builder_free(copy.index);
-	hash_stream_deinit(&copy.hash);
-	free(copy.buffer);
-	return result;
-}
-
 /* What is published again must be what is there. */
 static int check_same(const char *image_path, const struct manifest *manifest, struct catalogue_error *error)
 {
@@ -346,10 +238,11 @@ static int install_noted(const char *dir, const struct change_by *by, const char
 	return result;
 }
 
-static int stage(const char *dir, const struct change_by *by, const char *image_path, const char *envelope,
-	size_t envelope_len, uint32_t weight, const struct manifest *manifest, struct catalogue_error *error)
+static int stage(const struct catalogue *catalogue, const struct change_by *by, const struct change_publication *what,
+	const char *envelope, size_t envelope_len, const struct manifest *manifest, struct catalogue_error *error)
 {
 	char tmp[PATH_MAX], staging[PATH_MAX], inside[PATH_MAX], state[128];
+	const char *dir = catalogue->dir;
 	int result = tx_catalogue_path(tmp, dir, "tmp");
 	if (result == 0)
 		result = tx_catalogue_path(staging, tmp, "publish");
@@ -359,12 +252,13 @@ static int stage(const char *dir, const struct change_by *by, const char *image_
 		result = file_mkdir(staging, DIR_MODE);
 	if (result)
 		return fail_path(error, result, dir);
-	snprintf(state, sizeof state, "[image]\npublished = %" PRIu64 "\nweight = %" PRIu32 "\n", by->now_s, weight);
-	result = copy_image(staging, image_path, manifest, error);
+	snprintf(state, sizeof state, "[image]\npublished = %" PRIu64 "\nweight = %" PRIu32 "\n", by->now_s,
+		what->weight ? what->weight : 1);
+	result = intake_copy(staging, catalogue, what, manifest, error);
 	if (result == 0) {
-		result = write_file(staging, "manifest.dsse", envelope, envelope_len);
+		result = intake_write(staging, "manifest.dsse", envelope, envelope_len);
 		if (result == 0)
-			result = write_file(staging, "state.ini", state, strlen(state));
+			result = intake_write(staging, "state.ini", state, strlen(state));
 		if (result == 0)
 			result = file_sync_parent(inside);
 		if (result)
@@ -399,8 +293,8 @@ static int read_manifest(const struct catalogue *catalogue, const char *path, ch
 	return result ? fail_path(error, result, path) : 0;
 }
 
-int change_publish(const char *dir, const struct change_by *by, const char *image_path, const char *manifest_path,
-	uint32_t weight, struct change_report *report, struct catalogue_error *error)
+int change_publish(const char *dir, const struct change_by *by, const struct change_publication *what,
+	struct change_report *report, struct catalogue_error *error)
 {
 	struct catalogue *catalogue;
 	struct manifest *manifest = calloc(1, sizeof *manifest);
@@ -411,7 +305,7 @@ int change_publish(const char *dir, const struct change_by *by, const char *imag
 	if (manifest == NULL && result == 0)
 		result = tx_catalogue_fail(error, CAROUSEL_E_MEMORY, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
 	if (result == 0)
-		result = read_manifest(catalogue, manifest_path, &text, &len, manifest, error);
+		result = read_manifest(catalogue, what->manifest, &text, &len, manifest, error);
 	if (result == 0)
 		result = check_known(catalogue, manifest, &report->is_same, error);
 	if (result == 0) {
@@ -419,8 +313,8 @@ int change_publish(const char *dir, const struct change_by *by, const char *imag
 		report->version = manifest->version;
 		memcpy(report->sha256, manifest->sha256, sizeof report->sha256);
 		report->bytes = manifest->layout.image_bytes;
-		result = report->is_same ? check_same(image_path, manifest, error)
-					 : stage(dir, by, image_path, text, len, weight ? weight : 1, manifest, error);
+		result = report->is_same ? check_same(what->image, manifest, error)
+					 : stage(catalogue, by, what, text, len, manifest, error);
 	}
 	finish(dir, lock, catalogue, result == 0 && !report->is_same);
 	free(text);

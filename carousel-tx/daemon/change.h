@@ -23,12 +23,18 @@ struct change_by {
 	uint64_t now_s;    /* seconds since 1970 */
 };
 
-/* Copies an image in. Its digest, size and index are computed and compared with the signed manifest.
- * Errors: NOT_FOUND (no trust root yet), SIGNATURE, DIGEST, CONFLICT (class and version are known with another
- * digest), EXISTS (the digest is known as another class or version), UNSUPPORTED (a FEC scheme this build cannot send),
- * NO_SPACE, ... */
-int change_publish(const char *dir, const struct change_by *, const char *image_path, const char *manifest_path,
-	uint32_t weight, struct change_report *, struct catalogue_error *);
+struct change_publication {
+	const char *image, *manifest; /* paths */
+	const char *from;             /* older images for its copy maps that are not catalogued: "PATH,..."; or NULL */
+	uint32_t weight;              /* 0: 1 */
+};
+
+/* Copies an image in. Its digest, size, index and copy maps are computed and compared with the signed manifest; the
+ * images that the copy maps are from are those of the catalogue, else of `from`. Errors: NOT_FOUND (no trust root yet),
+ * SIGNATURE, DIGEST, CONFLICT (class and version are known with another digest), EXISTS (the digest is known as another
+ * class or version), UNSUPPORTED (a FEC scheme this build cannot send), NO_SPACE, ... */
+int change_publish(const char *dir, const struct change_by *, const struct change_publication *, struct change_report *,
+	struct catalogue_error *);
 /* Errors: NOT_FOUND, REFUSED (the map names it). */
 int change_withdraw(
 	const char *dir, const struct change_by *, const char *class_name, uint32_t version, struct catalogue_error *);

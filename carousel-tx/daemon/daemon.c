@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -357,6 +358,16 @@ static int open_outside(struct daemon *d, struct catalogue_error *error)
 	return result ? tx_catalogue_fail(error, result, "%s", carousel_strerror(result)) : 0;
 }
 
+/* Every file of the catalogue that is on the air is open. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 static int start(struct daemon *d, struct catalogue_error *error)
 {
 	char path[PATH_MAX];
@@ -367,6 +378,7 @@ static int start(struct daemon *d, struct catalogue_error *error)
 		return tx_catalogue_fail(error, result, "%s: %s", path,
 			result == CAROUSEL_E_BUSY ? "another daemon sends from this catalogue"
 						  : carousel_strerror(result));
+	raise_file_limit();
 	result = load_key(d, error);
 	if (result == 0)
 		result = new_core(d, error);

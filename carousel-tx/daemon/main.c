@@ -90,18 +90,24 @@ static int verb_publish(const struct cli *cli, int argc, char **argv)
 {
 	struct common *c = calloc(1, sizeof *c);
 	struct catalogue_error error;
+	struct change_publication what = {.from = NULL};
 	struct change_report report;
 	uint64_t weight = 1;
 	int status;
 	if (c == NULL)
 		return cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
 	const struct cli_option options[] = {COMMON_OPTIONS(c), AUDIT_OPTION(c),
+		{"from", CLI_STRING, &what.from, 0, 0, "OLD,...",
+			"older images that the manifest has copy maps from, when they are not catalogued"},
 		{"weight", CLI_U64, &weight, 1, 1000, "N", "share relative to other images (default 1)"}};
 	status = cli_options(cli, options, sizeof options / sizeof options[0], &argc, argv, 2, 2);
 	if (status == CLI_OK)
 		status = resolve(cli, c, true);
 	if (status == CLI_OK) {
-		if (change_publish(c->catalogue, &c->by, argv[1], argv[2], (uint32_t)weight, &report, &error)) {
+		what.image = argv[1];
+		what.manifest = argv[2];
+		what.weight = (uint32_t)weight;
+		if (change_publish(c->catalogue, &c->by, &what, &report, &error)) {
 			status = cli_fail(cli, "%s", error.message);
 		} else {
 			char digest[HASH_SHA256_TEXT_BYTES];
@@ -250,8 +256,8 @@ int main(int argc, char **argv)
 	static const struct cli_verb verbs[] = {
 		{"run", "[--check-config]", "send what the catalogue holds, in the foreground", verb_run},
 		{"status", "[--json]", "what is on the air, as a daemon that runs tells it", verb_status},
-		{"publish", "IMAGE MANIFEST [--weight N]", "put an image into the catalogue, and on the air",
-			verb_publish},
+		{"publish", "IMAGE MANIFEST [--weight N] [--from OLD,...]",
+			"put an image into the catalogue, and on the air", verb_publish},
 		{"withdraw", "CLASS VERSION", "take an image out that the map does not name", verb_withdraw},
 		{"list", "[--json]", "what the catalogue holds", verb_list},
 		{"set-map", "MAP", "install a signed version map", verb_set_map},

@@ -2,7 +2,6 @@
 
 #include "common/carousel_error.h"
 #include "policy-map/map_words.h"
-#include "policy-map/policy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,50 +104,4 @@ int diff_lines(const struct cli *cli, const char *old_text, size_t old_len, cons
 	free_side(&before);
 	free_side(&after);
 	return result ? cli_fail(cli, "%s", carousel_strerror(result)) : CLI_OK;
-}
-
-/* The box's own row alone: what a version does under its numbers, whatever the gates. */
-static const char *action_of(uint32_t v, const struct policy_numbers *n)
-{
-	if (v < n->minimum)
-		return "mandatory";
-	if (v < n->acceptable)
-		return "offer";
-	if (v < n->current)
-		return "on-request";
-	return v > n->maximum ? "recall" : NULL;
-}
-
-static void add_path(json_t *paths, const struct policy_row *row, uint32_t from)
-{
-	const char *action = action_of(from, &row->numbers);
-	if (action == NULL)
-		return;
-	if (paths)
-		json_array_append_new(
-			paths, json_pack("{s:s,s:s,s:I,s:I,s:s,s:I}", "class", row->class_name, "category",
-				       row->category, "from", (json_int_t)from, "to", (json_int_t)row->numbers.current,
-				       "action", action, "line", (json_int_t)row->line));
-	else
-		printf("%s  %s  %u -> %u  %s  (line %u)\n", row->class_name, row->category, from, row->numbers.current,
-			action, row->line);
-}
-
-int diff_paths(const struct cli *cli, const struct policy_map *old_map, const struct policy_map *new_map, json_t *paths)
-{
-	(void)cli;
-	for (size_t r = 0; r < new_map->num_rows; r++) {
-		const struct policy_row *row = new_map->rows_by_name[r];
-		for (size_t i = 0; i < new_map->num_images; i++) {
-			if (strcmp(new_map->images[i].class_name, row->class_name) == 0)
-				add_path(paths, row, new_map->images[i].version);
-		}
-		for (size_t i = 0; i < old_map->num_images; i++) {
-			const struct policy_image *image = &old_map->images[i];
-			if (strcmp(image->class_name, row->class_name) == 0 &&
-				policy_map_image(new_map, image->class_name, image->version) == NULL)
-				add_path(paths, row, image->version);
-		}
-	}
-	return CLI_OK;
 }

@@ -9,8 +9,4 @@
 int diff_lines(const struct cli *, const char *old_text, size_t old_len, const char *new_text, size_t new_len,
 	json_t *changes);
 
-/* A path that a box may take under a map: QA's list. For every class and row, from every version that has an image in
- * either map. */
-int diff_paths(const struct cli *, const struct policy_map *old_map, const struct policy_map *new_map, json_t *paths);
-
 #endif

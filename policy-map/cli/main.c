@@ -5,8 +5,8 @@
 
 static const struct cli_verb verbs[] = {
 	{"keygen", "NAME", "make a key pair: NAME.key and NAME.pub", verb_keygen},
-	{"trust", "VERB ...", "roots of trust: init, rotate, append, show", verb_trust},
-	{"manifest", "VERB ...", "the signed descriptions of images: create, show", verb_manifest},
+	{"trust", "VERB ...", "roots of trust: init, rotate, append, verify, show", verb_trust},
+	{"manifest", "VERB ...", "the signed descriptions of images: create, sign, show", verb_manifest},
 	{"fmt", "FILE", "bring a map into its canonical form", verb_fmt},
 	{"lint", "FILE [--previous MAP] [--catalogue DIR]", "what is wrong with a map, and what to look at twice",
 		verb_lint},

@@ -18,39 +18,60 @@ static void print_entry(void *user, const struct audit_entry *e)
 		e->subject, e->who);
 }
 
+static void list_entry(void *user, const struct audit_entry *e)
+{
+	char sha256[HASH_SHA256_HEX + 1];
+	json_array_append_new(user, json_pack("{s:I,s:I,s:s,s:s,s:s,s:s}", "number", (json_int_t)e->number, "time",
+					    (json_int_t)e->time_s, "who", e->who, "action", e->action, "subject",
+					    e->subject, "sha256", hash_hex(sha256, e->sha256, HASH_SHA256_BYTES)));
+}
+
+static int broken(const struct cli *cli, const char *path, int error, uint64_t bad_line)
+{
+	if (error == CAROUSEL_E_TRUNCATED)
+		return cli_fail(cli,
+			"%s:%" PRIu64 ": half an entry: an append was cut off, and the next one will say so", path,
+			bad_line);
+	if (error == CAROUSEL_E_ROLLBACK)
+		return cli_fail(cli, "%s: entries are missing at the end: %s.head knows of more", path, path);
+	if (error == CAROUSEL_E_MALFORMED && bad_line == 0)
+		return cli_fail(cli, "%s.head: %s", path, carousel_strerror(error));
+	if (bad_line)
+		return cli_fail(
+			cli, "%s:%" PRIu64 ": the chain is broken here: %s", path, bad_line, carousel_strerror(error));
+	return cli_fail(cli, "%s: %s", path, carousel_strerror(error));
+}
+
 static int audit_run(const struct cli *cli, const char *path, const char *head, bool json, bool show)
 {
 	char text[HASH_SHA256_HEX + 1];
+	json_t *log = json && show ? json_array() : NULL, *answer;
 	struct audit_chain chain;
-	uint64_t bad_line;
-	int result = access(path, F_OK)
-			     ? CAROUSEL_E_NOT_FOUND
-			     : audit_file_verify(path, &chain, &bad_line, show && !json ? print_entry : NULL, NULL);
-	if (result == CAROUSEL_E_NOT_FOUND)
-		return cli_fail(cli, "%s: %s", path, carousel_strerror(result));
-	if (result == CAROUSEL_E_TRUNCATED)
-		return cli_fail(cli,
-			"%s:%" PRIu64
-			": half an entry: an append was cut off, and the next one will say so; or somebody "
-			"cut it off",
-			path, bad_line);
-	if (result == CAROUSEL_E_ROLLBACK)
-		return cli_fail(cli, "%s: entries are missing at the end: %s.head knows of more", path, path);
-	if (result == CAROUSEL_E_MALFORMED && bad_line == 0)
-		return cli_fail(cli, "%s.head: %s", path, carousel_strerror(result));
-	if (result && bad_line)
-		return cli_fail(
-			cli, "%s:%" PRIu64 ": the chain is broken here: %s", path, bad_line, carousel_strerror(result));
-	if (result)
-		return cli_fail(cli, "%s: %s", path, carousel_strerror(result));
+	uint64_t bad_line = 0;
+	int error = access(path, F_OK) ? CAROUSEL_E_NOT_FOUND
+				       : audit_file_verify(path, &chain, &bad_line,
+						 log    ? list_entry
+						 : show ? print_entry
+							: NULL,
+						 log);
+	if (error) {
+		json_decref(log);
+		return broken(cli, path, error, bad_line);
+	}
 	hash_hex(text, chain.head, HASH_SHA256_BYTES);
-	if (head && strcmp(head, text) != 0)
+	if (head && strcmp(head, text) != 0) {
+		json_decref(log);
 		return cli_fail(cli, "%s ends in %s, not %s: lines are missing or were added", path, text, head);
-	if (json)
-		return document_print_json(cli, json_pack("{s:s,s:s,s:I,s:s}", "format", "carousel-audit/1", "file",
-							path, "entries", (json_int_t)chain.number, "head", text));
-	printf("%s: %" PRIu64 " entries, head %s\n", path, chain.number, text);
-	return CLI_OK;
+	}
+	if (!json) {
+		printf("%s: %" PRIu64 " entries, head %s\n", path, chain.number, text);
+		return CLI_OK;
+	}
+	answer = json_pack("{s:s,s:s,s:I,s:s}", "format", "carousel-audit/1", "file", path, "entries",
+		(json_int_t)chain.number, "head", text);
+	if (log)
+		json_object_set_new(answer, "log", log);
+	return document_print_json(cli, answer);
 }
 
 static int audit_verb(const struct cli *cli, int argc, char **argv, bool show)

@@ -203,19 +203,26 @@ static int export_file(struct fleet_db *db, const char *path, bool summary)
 
 static int fleet_verb_export(const struct cli *cli, int argc, char **argv)
 {
-	bool summary = false;
+	bool summary = false, json = false;
 	const struct cli_option options[] = {
-		{"summary", CLI_FLAG, &summary, 0, 0, NULL, "numbers of boxes only, no box ids"}};
+		{"summary", CLI_FLAG, &summary, 0, 0, NULL, "numbers of boxes only, no box ids"},
+		{"json", CLI_FLAG, &json, 0, 0, NULL, "print JSON: the file that was written"},
+	};
 	struct fleet_db *db;
-	int result = cli_options(cli, options, 1, &argc, argv, 2, 2), error;
+	int result = cli_options(cli, options, sizeof options / sizeof *options, &argc, argv, 2, 2), error;
 	if (result)
 		return result == CLI_HELP ? CLI_OK : result;
+	if (json && strcmp(argv[2], "-") == 0)
+		return cli_usage(cli, "--json and the fleet do not both go to stdout");
 	result = fleet_open(cli, argv[1], true, &db);
 	if (result != CLI_OK)
 		return result;
 	error = export_file(db, argv[2], summary);
 	if (error)
 		result = fleet_fail(cli, argv[2], db, error);
+	if (result == CLI_OK && json)
+		result = document_print_json(cli, json_pack("{s:s,s:s,s:b}", "format", "carousel-fleet-export/1",
+							  "file", argv[2], "summary", (int)summary));
 	fleet_db_close(db);
 	return result;
 }

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static int fmt(const struct cli *cli, const char *path, bool check, bool to_stdout)
+static int fmt(const struct cli *cli, const char *path, bool check, bool to_stdout, bool json)
 {
 	struct policy_map_error e;
 	char *text, *out;
@@ -27,6 +27,9 @@ static int fmt(const struct cli *cli, const char *path, bool check, bool to_stdo
 		result = document_write(cli, "-", out, out_len, 0644);
 	else if (!same)
 		result = document_write(cli, path, out, out_len, 0644);
+	if (json)
+		(void)document_print_json(cli,
+			json_pack("{s:s,s:s,s:b}", "format", "carousel-fmt/1", "file", path, "canonical", (int)same));
 	memory_free(NULL, text);
 	memory_free(NULL, out);
 	return result;
@@ -34,13 +37,16 @@ static int fmt(const struct cli *cli, const char *path, bool check, bool to_stdo
 
 int verb_fmt(const struct cli *cli, int argc, char **argv)
 {
-	bool check = false, to_stdout = false;
+	bool check = false, to_stdout = false, json = false;
 	const struct cli_option options[] = {
 		{"check", CLI_FLAG, &check, 0, 0, NULL, "change nothing; fail when it is not canonical"},
 		{"stdout", CLI_FLAG, &to_stdout, 0, 0, NULL, "print it and leave the file as it is"},
+		{"json", CLI_FLAG, &json, 0, 0, NULL, "print JSON: whether it was canonical before"},
 	};
 	int result = cli_options(cli, options, sizeof options / sizeof *options, &argc, argv, 1, 1);
 	if (result)
 		return result == CLI_HELP ? CLI_OK : result;
-	return fmt(cli, argv[1], check, to_stdout);
+	if (json && (to_stdout || strcmp(argv[1], "-") == 0))
+		return cli_usage(cli, "--json and the map do not both go to stdout");
+	return fmt(cli, argv[1], check, to_stdout, json);
 }

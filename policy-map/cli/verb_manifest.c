@@ -5,6 +5,7 @@
 #include "common/units.h"
 #include "policy-map/chunk_index.h"
 #include "policy-map/cli/document.h"
+#include "policy-map/fleet/copy_map_file.h"
 #include "policy-map/map_value.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@
 
 struct create {
 	const char *image, *out, *index_out;
-	const char *class_name, *label, *layout, *scheme, *title, *notes, *reads, *language;
+	const char *class_name, *label, *layout, *scheme, *title, *notes, *reads, *language, *from;
 	uint64_t version, floor, data_format, minutes, symbol_size, block_symbols;
 	bool restart, json;
 };
@@ -164,6 +165,85 @@ static int write_manifest(const struct cli *cli, const struct create *c, const s
 	return result;
 }
 
+/* The version of an image "PATH:VERSION"; without one that of PATH.manifest. Cuts the version off. */
+static int version_of(const struct cli *cli, char *path, uint32_t *version)
+{
+	char *colon = strrchr(path, ':'), beside[4096];
+	struct document d;
+	struct manifest *m;
+	uint64_t value;
+	int result;
+	if (colon && map_value_number(colon + 1, 1, POLICY_VERSION_MAX, &value) == 0) {
+		*colon = '\0';
+		*version = (uint32_t)value;
+		return CLI_OK;
+	}
+	if (snprintf(beside, sizeof beside, "%s.manifest", path) >= (int)sizeof beside)
+		return cli_usage(cli, "the path is too long");
+	if (access(beside, F_OK) != 0)
+		return cli_usage(cli, "--from: give %s:VERSION, there is no %s", path, beside);
+	m = memory_alloc(NULL, 1, sizeof *m);
+	result = document_load(cli, beside, &d);
+	if (result == CLI_OK && (m == NULL || manifest_parse(m, d.payload, d.payload_len, NULL) != 0))
+		result = cli_fail(cli, "%s: this is no manifest", beside);
+	if (result == CLI_OK)
+		*version = m->version;
+	document_deinit(&d);
+	memory_free(NULL, m);
+	return result;
+}
+
+static int add_copy_map(const struct cli *cli, const struct create *c, char *path, const uint8_t *index,
+	size_t index_len, struct manifest *m)
+{
+	struct manifest_copy_map *map = &m->copy_maps[m->num_copy_maps];
+	struct copy_map_builder *builder;
+	struct copy_map_header h;
+	const uint8_t *file;
+	size_t len;
+	int error, result = version_of(cli, path, &map->from_version);
+	if (result != CLI_OK)
+		return result;
+	if (map->from_version == m->version)
+		return cli_usage(cli, "--from: %s is version %u, as the image itself", path, m->version);
+	error = copy_map_file_build(index, index_len, m->sha256, path, &builder, &file, &len, &h);
+	if (error == 0)
+		error = hash_sha256(file, len, map->sha256);
+	if (error) {
+		copy_map_builder_free(builder);
+		return cli_fail(cli, "%s: %s", path, carousel_strerror(error));
+	}
+	memcpy(map->from_sha256, h.from_sha256, sizeof map->from_sha256);
+	fprintf(stderr, "%s: %u of %llu chunks lie in version %u; copy map of %zu bytes%s\n", c->image, h.num_chunks,
+		(unsigned long long)chunk_index_chunks(h.image_bytes), map->from_version, len,
+		h.num_chunks ? "" : ", left out");
+	m->num_copy_maps += h.num_chunks != 0;
+	copy_map_builder_free(builder);
+	return CLI_OK;
+}
+
+/* --from OLD[:VERSION],... */
+static int add_copy_maps(
+	const struct cli *cli, const struct create *c, const uint8_t *index, size_t index_len, struct manifest *m)
+{
+	for (const char *list = c->from; list && *list;) {
+		char path[4096];
+		size_t len = strcspn(list, ",");
+		int result;
+		if (len == 0 || len >= sizeof path)
+			return cli_usage(cli, "--from: \"%s\" is no list of images", list);
+		if (m->num_copy_maps == MANIFEST_MAX_COPY_MAPS)
+			return cli_usage(cli, "--from: at most %u images", MANIFEST_MAX_COPY_MAPS);
+		memcpy(path, list, len);
+		path[len] = '\0';
+		result = add_copy_map(cli, c, path, index, index_len, m);
+		if (result != CLI_OK)
+			return result;
+		list += len + (list[len] == ',');
+	}
+	return CLI_OK;
+}
+
 static int create_from(const struct cli *cli, const struct create *c, int fd, uint64_t size, struct manifest *m)
 {
 	struct chunk_index_builder *index = NULL;
@@ -182,6 +262,8 @@ static int create_from(const struct cli *cli, const struct create *c, int fd, ui
 	if (error)
 		result = cli_fail(cli, "%s: %s", c->image, carousel_strerror(error));
 	else
+		result = add_copy_maps(cli, c, file, len, m);
+	if (result == CLI_OK)
 		result = document_write(cli, c->index_out, file, len, 0644);
 	m->index_chunk_bytes = CHUNK_INDEX_CHUNK_BYTES;
 	m->index_bytes = chunk_index_bytes(size);
@@ -224,6 +306,8 @@ static int manifest_verb_create(const struct cli *cli, int argc, char **argv)
 		{"label", CLI_STRING, &c.label, 0, 0, "TEXT", "shown beside the number, such as 3.2.1"},
 		{"out", CLI_STRING, &c.out, 0, 0, "FILE", "manifest to write (default IMAGE.manifest)"},
 		{"index-out", CLI_STRING, &c.index_out, 0, 0, "FILE", "index to write (default IMAGE.index)"},
+		{"from", CLI_STRING, &c.from, 0, 0, "OLD[:N],...",
+			"older images, with their versions: copy maps, for boxes that run them"},
 		{"hardware-floor", CLI_U64, &c.floor, 0, POLICY_VERSION_MAX, "N",
 			"lowest version that this hardware runs"},
 		{"data-format", CLI_U64, &c.data_format, 0, UINT32_MAX, "N", "format of the data this version writes"},
@@ -250,8 +334,9 @@ static int manifest_verb_create(const struct cli *cli, int argc, char **argv)
 int verb_manifest(const struct cli *cli, int argc, char **argv)
 {
 	static const struct cli_verb verbs[] = {
-		{"create", "IMAGE --class CLASS --version N [--label TEXT] ...",
+		{"create", "IMAGE --class CLASS --version N [--label TEXT] [--from OLD[:N],...] ...",
 			"describe an image, and make its index", manifest_verb_create},
+		{"sign", "--key KEY IN OUT", "sign a manifest: `sign` for the role image", manifest_verb_sign},
 		{"show", "FILE", "show a manifest, signed or not", verb_show},
 	};
 	const struct cli_program program = {

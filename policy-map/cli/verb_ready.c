@@ -8,7 +8,7 @@
 #include "policy-map/cli/fleet.h"
 #include "policy-map/cli/linting.h"
 #include "policy-map/fleet/audit_file.h"
-#include "policy-map/policy.h"
+#include "policy-map/fleet/fleet_policy.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -146,8 +146,7 @@ struct unserved {
 static int count_unserved(void *user, const struct fleet_box *b)
 {
 	struct unserved *u = user;
-	const struct policy_box box = {
-		.id = b->id, .class_name = b->class_name, .category = b->category, .version = b->version};
+	const struct policy_box box = fleet_policy_box(b);
 	struct policy_decision d;
 	policy_decide(u->map, &box, 0, &d);
 	u->boxes++;

@@ -121,9 +121,9 @@ static int sign(const struct cli *cli, const struct sign *s)
 	return result;
 }
 
-int verb_sign(const struct cli *cli, int argc, char **argv)
+static int sign_as(const struct cli *cli, const char *role, int argc, char **argv)
 {
-	struct sign s = {.passphrase_fd = KEYS_NO_FD};
+	struct sign s = {.role = role, .passphrase_fd = KEYS_NO_FD};
 	const struct cli_option options[] = {
 		{"role", CLI_STRING, &s.role, 0, 0, "ROLE", "root, map, image or heartbeat; must fit the document"},
 		{"key", CLI_STRING, &s.key, 0, 0, "KEY", "secret key file, or pkcs11:... for a key in a token"},
@@ -144,4 +144,14 @@ int verb_sign(const struct cli *cli, int argc, char **argv)
 	s.in = argv[1];
 	s.out = argv[2];
 	return sign(cli, &s);
+}
+
+int verb_sign(const struct cli *cli, int argc, char **argv)
+{
+	return sign_as(cli, NULL, argc, argv);
+}
+
+int manifest_verb_sign(const struct cli *cli, int argc, char **argv)
+{
+	return sign_as(cli, TRUST_ROLE_IMAGE, argc, argv);
 }

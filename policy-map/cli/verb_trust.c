@@ -231,7 +231,7 @@ static int trust_verb_rotate(const struct cli *cli, int argc, char **argv)
 }
 
 /* Puts a fully signed root at the end of a chain; nothing is written unless boxes would follow it. */
-static int append(const struct cli *cli, const char *chain_path, const char *root_path)
+static int append(const struct cli *cli, const char *chain_path, const char *root_path, bool json)
 {
 	struct document d;
 	struct trust trust;
@@ -259,6 +259,10 @@ static int append(const struct cli *cli, const char *chain_path, const char *roo
 	} else if (result == CLI_OK) {
 		result = cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
 	}
+	if (result == CLI_OK && json)
+		result = document_print_json(
+			cli, json_pack("{s:s,s:s,s:I,s:I}", "format", "carousel-trust/1", "file", chain_path, "version",
+				     (json_int_t)trust.root.version, "epoch", (json_int_t)trust.root.epoch));
 	memory_free(NULL, joined);
 	memory_free(NULL, line);
 	memory_free(NULL, chain);
@@ -268,10 +272,12 @@ static int append(const struct cli *cli, const char *chain_path, const char *roo
 
 static int trust_verb_append(const struct cli *cli, int argc, char **argv)
 {
-	int result = cli_options(cli, NULL, 0, &argc, argv, 2, 2);
+	bool json = false;
+	const struct cli_option options[] = {{"json", CLI_FLAG, &json, 0, 0, NULL, "print JSON"}};
+	int result = cli_options(cli, options, 1, &argc, argv, 2, 2);
 	if (result)
 		return result == CLI_HELP ? CLI_OK : result;
-	return append(cli, argv[1], argv[2]);
+	return append(cli, argv[1], argv[2], json);
 }
 
 static void print_trust(const struct trust *trust)
@@ -322,6 +328,8 @@ int verb_trust(const struct cli *cli, int argc, char **argv)
 		{"rotate", "--trust ROOTS [--root ...] [--map ...] ... [--key KEY,...] OUT", "make the next version",
 			trust_verb_rotate},
 		{"append", "ROOTS ROOT", "put a fully signed root at the end of a chain", trust_verb_append},
+		{"verify", "ROOTS [--trust HELD]", "check every link of a chain, and say who signed it",
+			trust_verb_verify},
 		{"show", "ROOTS", "check a chain and show its newest root", trust_verb_show},
 	};
 	const struct cli_program program = {"policy-map trust", "roots of trust", verbs, sizeof verbs / sizeof *verbs};

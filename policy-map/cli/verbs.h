@@ -6,6 +6,7 @@
 
 int verb_keygen(const struct cli *, int argc, char **argv);
 int verb_sign(const struct cli *, int argc, char **argv);
+int manifest_verb_sign(const struct cli *, int argc, char **argv);
 int verb_verify(const struct cli *, int argc, char **argv);
 int verb_show(const struct cli *, int argc, char **argv);
 int verb_fmt(const struct cli *, int argc, char **argv);
@@ -22,6 +23,7 @@ int fleet_verb_watch(const struct cli *, int argc, char **argv);
 int verb_simulate(const struct cli *, int argc, char **argv);
 int verb_audit(const struct cli *, int argc, char **argv);
 int verb_ready(const struct cli *, int argc, char **argv);
+int trust_verb_verify(const struct cli *, int argc, char **argv);
 int verb_trust(const struct cli *, int argc, char **argv);
 int verb_manifest(const struct cli *, int argc, char **argv);
 

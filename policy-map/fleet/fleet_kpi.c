@@ -2,7 +2,7 @@
 
 #include "common/carousel_error.h"
 #include "common/memory.h"
-#include "policy-map/policy.h"
+#include "policy-map/fleet/fleet_policy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,8 +56,7 @@ static int find_class(struct counting *c, const struct fleet_box *b, struct flee
 static int count_box(void *user, const struct fleet_box *b)
 {
 	struct counting *c = user;
-	const struct policy_box box = {
-		.id = b->id, .class_name = b->class_name, .category = b->category, .version = b->version};
+	const struct policy_box box = fleet_policy_box(b);
 	struct fleet_kpi_class *k;
 	struct policy_decision d;
 	bool has_numbers, is_current;

@@ -1,7 +1,10 @@
+/* A roll-out played day by day. */
 #include "policy-map/fleet/what_if.h"
 
 #include "common/carousel_error.h"
 #include "common/memory.h"
+#include "policy-map/fleet/fleet_policy.h"
+#include "policy-map/fleet/index_table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,118 +12,18 @@
 
 #define DAY_S 86400u
 
-static struct policy_box box_of(const struct fleet_box *b)
-{
-	return (struct policy_box){
-		.id = b->id, .class_name = b->class_name, .category = b->category, .version = b->version};
-}
-
-/* ---- flips ---- */
-
-struct diffing {
-	const struct policy_map *maps[2];
-	uint64_t gate_time_s;
-	struct what_if_diff *out;
+/* Days on which a gate of a class may change. */
+struct change_days {
+	unsigned count;
+	uint16_t days[WHAT_IF_MAX_DAYS];
 };
-
-static bool is_same_kind(const struct what_if_flip *f, const struct fleet_box *b, const struct policy_decision d[2])
-{
-	return f->old_line == d[0].line && f->new_line == d[1].line && f->old_target == d[0].target &&
-	       f->new_target == d[1].target && f->old_verdict == d[0].verdict && f->new_verdict == d[1].verdict &&
-	       f->old_reason == d[0].reason && f->new_reason == d[1].reason &&
-	       strcmp(f->class_name, b->class_name) == 0;
-}
-
-static int find_kind(struct what_if_diff *out, const struct fleet_box *b, const struct policy_decision d[2],
-	struct what_if_flip **kind)
-{
-	struct what_if_flip *f;
-	int result;
-	for (size_t i = 0; i < out->num_kinds; i++) {
-		*kind = &out->kinds[i];
-		if (is_same_kind(*kind, b, d))
-			return 0;
-	}
-	result = memory_grow(
-		NULL, (void **)&out->kinds, &out->cap_kinds, out->num_kinds, sizeof *out->kinds, WHAT_IF_MAX_FLIPS);
-	if (result)
-		return result;
-	f = *kind = &out->kinds[out->num_kinds++];
-	memset(f, 0, sizeof *f);
-	snprintf(f->class_name, sizeof f->class_name, "%s", b->class_name);
-	f->old_verdict = d[0].verdict;
-	f->new_verdict = d[1].verdict;
-	f->old_reason = d[0].reason;
-	f->new_reason = d[1].reason;
-	f->old_target = d[0].target;
-	f->new_target = d[1].target;
-	f->old_line = d[0].line;
-	f->new_line = d[1].line;
-	return 0;
-}
-
-/* What a box would do; a reinstallation or an installation on request is no doing. */
-static bool is_flip(const struct policy_decision d[2])
-{
-	return d[0].verdict != d[1].verdict || (d[0].verdict != POLICY_NONE && d[0].target != d[1].target);
-}
-
-static int diff_box(void *user, const struct fleet_box *b)
-{
-	struct diffing *x = user;
-	const struct policy_box box = box_of(b);
-	struct policy_decision d[2];
-	struct what_if_flip *kind;
-	int result;
-	x->out->boxes++;
-	for (unsigned i = 0; i < 2; i++)
-		policy_decide(x->maps[i], &box, x->gate_time_s, &d[i]);
-	if (!is_flip(d))
-		return 0;
-	x->out->flips++;
-	result = find_kind(x->out, b, d, &kind);
-	if (result)
-		return result;
-	if (kind->boxes < WHAT_IF_EXAMPLES)
-		snprintf(kind->examples[kind->boxes], sizeof kind->examples[0], "%s", b->id);
-	kind->boxes++;
-	return 0;
-}
-
-static int compare_kinds(const void *a, const void *b)
-{
-	const struct what_if_flip *x = a, *y = b;
-	return x->boxes > y->boxes ? -1 : x->boxes < y->boxes;
-}
-
-int what_if_diff(struct fleet_db *db, const struct policy_map *old_map, const struct policy_map *new_map,
-	uint64_t gate_time_s, struct what_if_diff *out)
-{
-	struct diffing x = {{old_map, new_map}, gate_time_s, out};
-	int result;
-	memset(out, 0, sizeof *out);
-	result = fleet_db_each(db, diff_box, &x);
-	if (result)
-		what_if_diff_deinit(out);
-	else if (out->num_kinds)
-		qsort(out->kinds, out->num_kinds, sizeof *out->kinds, compare_kinds);
-	return result;
-}
-
-void what_if_diff_deinit(struct what_if_diff *d)
-{
-	memory_free(NULL, d->kinds);
-	memset(d, 0, sizeof *d);
-}
-
-/* ---- a roll-out ---- */
 
 struct playing {
 	const struct policy_map *map;
 	uint32_t accept_permyriad;
-	unsigned change_days[WHAT_IF_MAX_DAYS + 1]; /* days on which a gate may change */
-	unsigned num_changes;
 	struct what_if_rollout *out;
+	struct index_table index;
+	struct change_days *classes[FLEET_MAX_NAMES + 1]; /* by class number; NULL: not looked at yet; owned */
 };
 
 /* The first day whose gate time is not before a moment. */
@@ -131,14 +34,16 @@ static void mark_day(bool *marks, unsigned days, const struct policy_map *map, u
 		marks[day] = true;
 }
 
-/* Decisions can only differ from those of the day before where a gate moves. */
-static void find_change_days(struct playing *p)
+/* Decisions can only differ from those of the day before where a gate of the class moves. */
+static void find_change_days(const struct playing *p, const char *class_name, struct change_days *out)
 {
 	bool marks[WHAT_IF_MAX_DAYS] = {true};
 	unsigned days = p->out->num_days;
 	for (size_t i = 0; i < p->map->num_rows; i++) {
 		const struct policy_row *r = &p->map->rows[i];
 		uint64_t start = r->from_s ? r->from_s : p->map->issued_s;
+		if (strcmp(r->class_name, class_name) != 0)
+			continue;
 		mark_day(marks, days, p->map, start);
 		if (r->until_s)
 			mark_day(marks, days, p->map, r->until_s);
@@ -149,38 +54,71 @@ static void find_change_days(struct playing *p)
 	}
 	for (unsigned day = 0; day < days; day++) {
 		if (marks[day])
-			p->change_days[p->num_changes++] = day;
+			out->days[out->count++] = (uint16_t)day;
 	}
 }
 
-static int find_share(
-	struct what_if_rollout *out, const char *class_name, uint32_t version, struct what_if_share **share)
+static const struct change_days *days_of(struct playing *p, const struct fleet_box *b)
 {
-	int result;
-	for (size_t i = 0; i < out->num_shares; i++) {
-		*share = &out->shares[i];
-		if ((*share)->version == version && strcmp((*share)->class_name, class_name) == 0)
-			return 0;
+	struct change_days *days = p->classes[b->class_number];
+	if (days == NULL) {
+		days = p->classes[b->class_number] = memory_alloc(NULL, 1, sizeof *days);
+		if (days)
+			find_change_days(p, b->class_name, days);
 	}
-	result = memory_grow(NULL, (void **)&out->shares, &out->cap_shares, out->num_shares, sizeof *out->shares,
-		WHAT_IF_MAX_SHARES);
-	if (result)
-		return result;
-	*share = &out->shares[out->num_shares];
-	snprintf((*share)->class_name, sizeof(*share)->class_name, "%s", class_name);
-	(*share)->version = version;
-	(*share)->boxes = memory_alloc(NULL, out->num_days + 1, sizeof *(*share)->boxes);
-	if ((*share)->boxes == NULL)
+	return days;
+}
+
+struct wanted_share {
+	const struct what_if_rollout *list;
+	const char *class_name;
+	uint32_t version;
+};
+
+static bool is_same_share(const void *user, uint32_t place)
+{
+	const struct wanted_share *w = user;
+	const struct what_if_share *s = &w->list->shares[place - 1];
+	return s->version == w->version && strcmp(s->class_name, w->class_name) == 0;
+}
+
+static int add_share(struct what_if_rollout *out, const struct wanted_share *w)
+{
+	struct what_if_share *share = &out->shares[out->num_shares];
+	if (out->num_shares >= WHAT_IF_MAX_CELLS / (out->num_days + 1))
+		return CAROUSEL_E_LIMIT;
+	snprintf(share->class_name, sizeof share->class_name, "%s", w->class_name);
+	share->version = w->version;
+	share->boxes = memory_alloc(NULL, out->num_days + 1, sizeof *share->boxes);
+	if (share->boxes == NULL)
 		return CAROUSEL_E_MEMORY;
 	out->num_shares++;
 	return 0;
 }
 
+static int find_share(struct playing *p, const char *class_name, uint32_t version, struct what_if_share **share)
+{
+	struct what_if_rollout *out = p->out;
+	const struct wanted_share w = {out, class_name, version};
+	uint64_t hash = index_table_hash(INDEX_TABLE_SEED + version, class_name, strlen(class_name));
+	uint32_t place;
+	int result = memory_grow(
+		NULL, (void **)&out->shares, &out->cap_shares, out->num_shares, sizeof *out->shares, WHAT_IF_MAX_CELLS);
+	if (result == 0)
+		result = index_table_find(&p->index, hash, (uint32_t)out->num_shares, is_same_share, &w, &place);
+	if (result == 0 && place == 0) {
+		result = add_share(out, &w);
+		place = (uint32_t)out->num_shares;
+	}
+	*share = result ? NULL : &out->shares[place - 1];
+	return result;
+}
+
 /* Counts a box in a version from one day to before another. Held as differences until all boxes are in. */
-static int count_days(struct what_if_rollout *out, const char *class_name, uint32_t version, unsigned from, unsigned to)
+static int count_days(struct playing *p, const char *class_name, uint32_t version, unsigned from, unsigned to)
 {
 	struct what_if_share *share;
-	int result = find_share(out, class_name, version, &share);
+	int result = find_share(p, class_name, version, &share);
 	if (result)
 		return result;
 	share->boxes[from]++;
@@ -198,23 +136,26 @@ static bool changes(const struct playing *p, const struct policy_decision *d, co
 static int play_box(void *user, const struct fleet_box *b)
 {
 	struct playing *p = user;
-	struct policy_box box = box_of(b);
+	struct policy_box box = fleet_policy_box(b);
+	const struct change_days *changes_on = days_of(p, b);
 	unsigned since = 0;
+	if (changes_on == NULL)
+		return CAROUSEL_E_MEMORY;
 	p->out->boxes++;
-	for (unsigned i = 0; i < p->num_changes; i++) {
-		unsigned day = p->change_days[i];
+	for (unsigned i = 0; i < changes_on->count; i++) {
+		unsigned day = changes_on->days[i];
 		struct policy_decision d;
 		int result;
 		policy_decide(p->map, &box, p->map->issued_s + (uint64_t)day * DAY_S, &d);
 		if (!changes(p, &d, b->id))
 			continue;
-		result = count_days(p->out, b->class_name, box.version, since, day);
+		result = count_days(p, b->class_name, box.version, since, day);
 		if (result)
 			return result;
 		box.version = d.target;
 		since = day;
 	}
-	return count_days(p->out, b->class_name, box.version, since, p->out->num_days);
+	return count_days(p, b->class_name, box.version, since, p->out->num_days);
 }
 
 static int compare_shares(const void *a, const void *b)
@@ -236,9 +177,13 @@ int what_if_rollout(struct fleet_db *db, const struct policy_map *map, unsigned 
 	if (p == NULL)
 		return CAROUSEL_E_MEMORY;
 	out->num_days = days;
-	*p = (struct playing){.map = map, .accept_permyriad = accept_permyriad, .out = out};
-	find_change_days(p);
+	p->map = map;
+	p->accept_permyriad = accept_permyriad;
+	p->out = out;
 	result = fleet_db_each(db, play_box, p);
+	for (size_t i = 0; i <= FLEET_MAX_NAMES; i++)
+		memory_free(NULL, p->classes[i]);
+	index_table_deinit(&p->index);
 	memory_free(NULL, p);
 	if (result) {
 		what_if_rollout_deinit(out);

@@ -6,7 +6,7 @@
 #include "common/io/daemon.h"
 #include "common/io/loop.h"
 #include "common/io/udp.h"
-#include "sim/channel.h"
+#include "sim/cli/impair_model.h"
 #include "sim/delay_line.h"
 
 #include <signal.h>
@@ -19,8 +19,8 @@
 #define IMPAIR_HELD_BYTES   (256u << 20)
 
 struct impair_wish {
-	const char *in, *out, *in_interface, *out_interface, *source, *model, *control;
-	double loss;
+	const char *in, *out, *in_interface, *out_interface, *source, *control;
+	struct impair_wishes channel;
 	uint64_t seed, ttl, duration_ns;
 };
 
@@ -33,7 +33,7 @@ struct impair {
 	struct loop_watch *in_watch, *out_watch;
 	struct loop_timer *end_timer, *held_timer;
 	struct udp_address in, out, source;
-	struct channel_config model;
+	struct impair_model model;
 	struct channel channel;
 	struct delay_line held;
 	/* Packets of the receiver's batch that passed and are still to be sent; they lie in its memory, so that nothing
@@ -83,7 +83,7 @@ static void impair_take(struct impair *im, const struct udp_datagram *d, uint64_
 	struct channel_fate fate;
 	im->received++;
 	im->received_bytes += d->len;
-	channel_pass(&im->channel, now_ns, d->len, &fate);
+	channel_pass(&im->channel, now_ns - im->model.zero_ns, d->len, &fate);
 	if (fate.verdict != CHANNEL_PASSED)
 		return;
 	if (fate.num_flips)
@@ -170,9 +170,9 @@ static json_t *impair_status(struct impair *im)
 		"{s:s, s:s, s:s, s:f, s:I, s:f, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b,"
 		" s:b}",
 		"format", "carousel-impair/1", "in", udp_address_format(&im->in, in), "out",
-		udp_address_format(&im->out, out), "loss", channel_mean_loss(&im->model), "seed", (json_int_t)im->seed,
-		"seconds", (double)elapsed_ns / 1e9, "received", (json_int_t)im->received, "received_bytes",
-		(json_int_t)im->received_bytes, "passed", (json_int_t)ch->passed, "lost",
+		udp_address_format(&im->out, out), "loss", channel_mean_loss(&im->model.config), "seed",
+		(json_int_t)im->seed, "seconds", (double)elapsed_ns / 1e9, "received", (json_int_t)im->received,
+		"received_bytes", (json_int_t)im->received_bytes, "passed", (json_int_t)ch->passed, "lost",
 		(json_int_t)(ch->lost + ch->out), "measured_loss",
 		judged ? (double)(ch->lost + ch->out) / (double)judged : 0.0, "duplicated", (json_int_t)ch->duplicated,
 		"reordered", (json_int_t)ch->reordered, "corrupted", (json_int_t)ch->corrupted, "sent",
@@ -181,36 +181,16 @@ static json_t *impair_status(struct impair *im)
 		(json_int_t)stats.kernel_drops, "gso", im->sender.is_offload, "gro", stats.is_offload);
 }
 
-/* {"loss":0.2} or {"loss":"20%","burst":"8"}: any key of the channel models; all or nothing. */
 static int impair_set(struct impair *im, struct control_request *r)
 {
-	struct channel_config wanted = im->model;
-	size_t known = 0;
-	int result;
-	for (const char *const *key = channel_config_keys; *key; key++) {
-		const json_t *value = json_object_get(r->args, *key);
-		char text[64];
-		if (value == NULL)
-			continue;
-		if (json_is_number(value))
-			snprintf(text, sizeof text, "%.12f", json_number_value(value));
-		else
-			snprintf(text, sizeof text, "%s", json_is_string(value) ? json_string_value(value) : "");
-		result = channel_config_set(&wanted, *key, text);
-		if (result != 0) {
-			snprintf(r->message, sizeof r->message, "%s: %s", *key, carousel_strerror(result));
-			return result;
-		}
-		known++;
-	}
-	if (known != json_object_size(r->args))
-		return CAROUSEL_E_UNKNOWN_WORD;
-	result = channel_config_check(&wanted);
-	if (result != 0)
+	char message[IMPAIR_MESSAGE_BYTES] = "";
+	const int result = impair_model_set(&im->model, r->args, clock_monotonic_ns(), message);
+	if (result != 0) {
+		snprintf(r->message, sizeof r->message, "%s", message);
 		return result;
-	im->model = wanted;
-	channel_set_config(&im->channel, &im->model);
-	log_write(&im->log, CAROUSEL_LOG_NOTICE, "mean loss is %.6f now", channel_mean_loss(&im->model));
+	}
+	channel_set_config(&im->channel, &im->model.config);
+	log_write(&im->log, CAROUSEL_LOG_NOTICE, "mean loss is %.6f now", channel_mean_loss(&im->model.config));
 	r->result = impair_status(im);
 	return 0;
 }
@@ -309,6 +289,7 @@ static void impair_close(struct impair *im)
 	udp_sender_close(&im->sender);
 	udp_receiver_close(im->receiver);
 	delay_line_deinit(&im->held);
+	impair_model_deinit(&im->model);
 }
 
 static int impair_run(const struct impair_wish *wish, struct impair *im)
@@ -318,13 +299,13 @@ static int impair_run(const struct impair_wish *wish, struct impair *im)
 	im->seed = wish->seed;
 	daemon_log_init(&im->log, CAROUSEL_LOG_INFO);
 	delay_line_init(&im->held, NULL, IMPAIR_HELD_PACKETS, IMPAIR_HELD_BYTES);
-	channel_init(&im->channel, &im->model, wish->seed, 0);
-	im->start_ns = clock_monotonic_ns();
+	im->start_ns = im->model.zero_ns = clock_monotonic_ns();
+	channel_init(&im->channel, &im->model.config, wish->seed, 0);
 	im->end_ns = wish->duration_ns ? im->start_ns + wish->duration_ns : LOOP_NEVER;
 	result = impair_open(im, wish);
 	if (result == 0) {
 		log_write(&im->log, CAROUSEL_LOG_NOTICE, "relaying %s to %s, mean loss %.6f, seed %llu", wish->in,
-			wish->out, channel_mean_loss(&im->model), (unsigned long long)wish->seed);
+			wish->out, channel_mean_loss(&im->model.config), (unsigned long long)wish->seed);
 		(void)daemon_notify("READY=1");
 		result = loop_run(im->loop);
 		(void)daemon_notify("STOPPING=1");
@@ -339,7 +320,7 @@ static int impair_run(const struct impair_wish *wish, struct impair *im)
 /* Everything that can be said about the arguments before anything is opened. */
 static int impair_check(const struct cli *cli, const struct impair_wish *wish, struct impair *im)
 {
-	int result;
+	char message[IMPAIR_MESSAGE_BYTES] = "";
 	if (wish->in == NULL || wish->out == NULL)
 		return cli_usage(cli, "--in and --out must be given");
 	if (udp_address_parse(wish->in, &im->in) != 0)
@@ -352,13 +333,8 @@ static int impair_check(const struct cli *cli, const struct impair_wish *wish, s
 		(wish->in_interface == NULL || wish->out_interface == NULL ||
 			strcmp(wish->in_interface, wish->out_interface) == 0))
 		return cli_usage(cli, "--in and --out are the same, and so it would hear itself");
-	im->model.loss = wish->loss;
-	if (wish->model) {
-		result = channel_config_parse(&im->model, wish->model);
-		if (result != 0)
-			return cli_usage(cli, "--model: \"%s\": %s", wish->model, carousel_strerror(result));
-	}
-	return CLI_OK;
+	return impair_model_init(&im->model, &wish->channel, 0, message) == 0 ? CLI_OK
+									      : cli_usage(cli, "--%s", message);
 }
 
 int sim_impair(const struct cli *cli, int argc, char **argv)
@@ -372,9 +348,13 @@ int sim_impair(const struct cli *cli, int argc, char **argv)
 		{"out-interface", CLI_STRING, &wish.out_interface, 0, 0, "NAME",
 			"interface, or its address, to send from"},
 		{"source", CLI_STRING, &wish.source, 0, 0, "IP", "join this source only"},
-		{"loss", CLI_SHARE, &wish.loss, 0, 0, "P", "share of packets to lose: 0.05 or 5%"},
-		{"model", CLI_STRING, &wish.model, 0, 0, "TEXT",
+		{"loss", CLI_SHARE, &wish.channel.loss, 0, 0, "P", "share of packets to lose: 0.05 or 5%"},
+		{"model", CLI_STRING, &wish.channel.model, 0, 0, "TEXT",
 			"channel model, as in \"loss=5%,burst=8,jitter=20ms\""},
+		{"trace", CLI_STRING, &wish.channel.trace, 0, 0, "FILE", "losses as recorded by carousel-rx record"},
+		{"outages", CLI_STRING, &wish.channel.outages, 0, 0, "WINDOWS",
+			"when nothing passes, as in 10s-20s,1m-2m after the start"},
+		{"every", CLI_DURATION, &wish.channel.every_ns, 0, 0, "TIME", "period of the outages; default: once"},
 		{"seed", CLI_U64, &wish.seed, 0, 0, "N", "of the loss, default 1"},
 		{"ttl", CLI_U64, &wish.ttl, 0, 255, "N", "TTL or hop limit, default 1"},
 		{"control", CLI_STRING, &wish.control, 0, 0, "SOCKET", "control socket: status, set"},

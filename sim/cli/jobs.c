@@ -21,6 +21,12 @@ struct jobs {
 	FILE *pipes[JOBS_MAX];
 };
 
+/* A scenario that cannot be played this way says itself why. */
+static const char *jobs_error(const struct scenario *s, int result)
+{
+	return scenario_error(s)[0] ? scenario_error(s) : carousel_strerror(result);
+}
+
 static int show_progress(void *user, double done)
 {
 	(void)user;
@@ -41,7 +47,7 @@ static void jobs_child(const struct jobs *j, uint32_t job, int fd)
 			result = CAROUSEL_E_MEMORY;
 	}
 	if (result != 0)
-		cli_fail(j->cli, "%s", carousel_strerror(result));
+		cli_fail(j->cli, "%s", jobs_error(j->scenario, result));
 	if (out == NULL || fclose(out) != 0)
 		result = CAROUSEL_E_IO;
 	_exit(result ? 1 : 0);
@@ -149,8 +155,10 @@ int jobs_verb(const struct cli *cli, int argc, char **argv, jobs_play_fn play, u
 	if (status == CLI_OK) {
 		result = jobs_play(&j, &report);
 		progress_bar(1);
-		status = result ? cli_fail(cli, "%s: %s", argv[1], carousel_strerror(result))
-				: output_report(cli, &output, report, scenario);
+		status = result == CAROUSEL_E_UNSUPPORTED && jobs == 1
+				 ? cli_fail(cli, "%s", jobs_error(scenario, result))
+			 : result ? cli_fail(cli, "%s: %s", argv[1], carousel_strerror(result))
+				  : output_report(cli, &output, report, scenario);
 		report_free(result ? NULL : report);
 	}
 	scenario_free(scenario);

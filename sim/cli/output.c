@@ -40,6 +40,19 @@ static void print_curves(const struct report *r)
 	}
 }
 
+static void print_stuck(const struct report *r)
+{
+	if (r->ended_ns) {
+		printf("ended after");
+		print_duration(r->ended_ns);
+		printf(": nothing more can happen\n");
+	}
+	for (unsigned i = 0; i < REPORT_NUM_STUCK; i++)
+		if (r->stuck[i])
+			printf("%12llu boxes can never complete: %s\n", (unsigned long long)r->stuck[i],
+				report_stuck_sentence((enum report_stuck)i));
+}
+
 static void print_reasons(const struct report *r)
 {
 	printf("downloads %llu, installs %llu, fallbacks %llu, declined %llu, still waiting %llu\n",
@@ -105,6 +118,7 @@ int output_report(const struct cli *cli, const struct output *o, const struct re
 			r->shards_done < r->shards ? ", not all shards" : "");
 		print_curves(r);
 		print_reasons(r);
+		print_stuck(r);
 	}
 	if (r->shards_done == r->shards && !check_bounds(r, s, is_quiet))
 		status = CLI_FAILED;

@@ -10,5 +10,7 @@ for bench in "$BUILD"/tests/bench/bench_*; do
 	echo "== $name"
 	"$bench" "$BUILD/bench/$(echo "$name" | tr _ -).json" || echo "$name failed"
 done
+echo "== impair"
+tests/bench/impair.sh
 echo "== end to end"
 tests/bench/e2e.sh

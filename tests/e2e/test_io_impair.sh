@@ -122,6 +122,54 @@ check "intact" "$(field "$work/box1" corrupt)" 0
 check "jitter changes the order" $? 0
 stop_impair
 
+# Every model live, in IPv6, changed by the control socket while it runs. Bounds: four standard deviations.
+g=ff3e::77
+start_impair "[$g:1]:4001" "[$g:2]:4002" --seed 3
+relay() { # ANSWER-OF: sends n packets through what was set
+	listen --group "[$g:2]:4002"
+	send "[$g:1]:4001" $n
+	control '{"id":9,"op":"status"}' >"$work/after"
+	check "no socket was too small" "$(field "$work/after" socket_drops)" 0
+}
+set_model() { # JSON
+	control "{\"id\":6,\"op\":\"set\",\"args\":$1}" >"$work/answer"
+	check "set $1" "$(field "$work/answer" ok)" true
+}
+set_model '{"gilbert":"0.0125 0.1125 0 1"}'
+relay
+# Bursts of 9 packets, 10 % in all: the variance of the mean is that of single losses times (1 + r) / (1 - r), r = 0.875.
+near "Gilbert-Elliott loses a tenth" "$(field "$work/box1" received)" $((n * 9 / 10)) 660
+set_model '{"trace":"sim/scenarios/ships.trace"}'
+relay
+lost=$("$sim" fit sim/scenarios/ships.trace --json | tee "$work/fit" | sed -n 's/.*"lost":\([0-9]*\).*/\1/p')
+all=$(sed -n 's/.*"packets":\([0-9]*\).*/\1/p' "$work/fit")
+near "a trace loses what it says" "$(field "$work/box1" received)" $((n - n * lost / all)) 1100
+set_model '{"loss":0,"bit-error":1e-5}'
+relay
+# 8192 bits a packet: 1 - (1 - 1e-5)^8192 = 7.87 % of them damaged.
+near "damaged" "$(field "$work/box1" corrupt)" $((n * 787 / 10000)) 152
+check "and all there" "$(field "$work/box1" received)" $n
+set_model '{"bit-error":0,"reorder":"5%","reorder-by":"20ms"}'
+relay
+check "reordering loses nothing" "$(field "$work/box1" received)" $n
+check "and spoils nothing" "$(field "$work/box1" corrupt)" 0
+near "late ones" "$(field "$work/after" reordered)" $((n / 20)) 124
+# They come in bunches, of which the box sees the first out of order.
+[ "$(field "$work/box1" disordered)" -gt 50 ]
+check "the box sees them late" $? 0
+set_model '{"reorder":0,"outages":"0s-40s"}'
+listen --group "[$g:2]:4002" --wait 1s
+send "[$g:1]:4001" 2000
+check "nothing passes in an outage" "$(field "$work/box1" received)" 0
+set_model '{"outages":"never"}'
+relay
+check "all passes after it" "$(field "$work/box1" received)" $n
+stop_impair
+"$sim" impair --in 239.77.1.1:4001 --out 239.77.2.2:4002 --trace gone.trace 2>"$work/usage"
+check "a trace that is missing" "$? $(grep -c 'trace: gone.trace: there is no such thing here' "$work/usage")" "2 1"
+"$sim" impair --in 239.77.1.1:4001 --out 239.77.2.2:4002 --outages 5s-1s 2>"$work/usage"
+check "windows backwards" "$? $(grep -c 'outages: "5s-1s" is not a list of windows' "$work/usage")" "2 1"
+
 "$sim" impair --in 239.77.1.1:4001 2>"$work/usage"
 check "usage error" $? 2
 "$sim" impair --in 239.77.1.1:4001 --out 239.77.1.1:4001 2>"$work/usage"

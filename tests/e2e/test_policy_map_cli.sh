@@ -61,6 +61,9 @@ refuses "none of role" "$pm" sign --key map1.key --trust roots.dsse image.bin.ma
 sed 's/"minutes"/"minuets"/' image.bin.manifest >typo.manifest
 refuses 'member "minuets" is not known' "$pm" sign --key image1.key typo.manifest wrong.dsse
 refuses "signed by role image, not map" "$pm" sign --role map --key map1.key image.bin.manifest wrong.dsse
+"$pm" manifest sign --key image1.key image.bin.manifest by-verb.dsse
+"$pm" verify --trust roots.dsse --role image by-verb.dsse >/dev/null || fail "manifest sign"
+refuses "signed by role map, not image" "$pm" manifest sign --key image1.key "$example" wrong.dsse
 
 # ---- a map ----
 cp "$example" fleet.map
@@ -109,6 +112,22 @@ refuses "" "$pm" verify --trust roots.dsse 2.root
 "$pm" trust append roots.dsse 2.root.full
 "$pm" trust show roots.dsse | grep -q "root version 2, epoch 2" || fail "chain of two"
 [ "$(wc -l <roots.dsse)" = 2 ] || fail "one root a line"
+"$pm" trust verify roots.dsse >out.txt || fail "trust verify"
+[ "$(grep -c '^  signed' out.txt)" = 6 ] || fail "trust verify does not say who signed"
+head -n 1 roots.dsse >held.dsse
+tail -n 1 roots.dsse >next.dsse
+"$pm" trust verify --trust held.dsse next.dsse | grep -q "boxes follow it to root version 2, epoch 2" || fail "trust verify --trust"
+"$pm" sign --add --key map1.key 2.root stranger.root
+cat held.dsse stranger.root >bad.dsse
+refuses "bad.dsse:2: boxes would not follow this root: too few" "$pm" trust verify bad.dsse
+grep -q "missing" out.txt || fail "trust verify does not say whose signature is missing"
+refuses "bad.dsse:2" "$pm" trust verify --json bad.dsse
+grep -q '"good":false' out.txt || fail "trust verify --json"
+cat next.dsse held.dsse >bad.dsse
+"$pm" trust verify --trust held.dsse bad.dsse >/dev/null || fail "held links are passed over"
+: >empty.dsse
+refuses "no root" "$pm" trust verify empty.dsse
+refuses "another kind" "$pm" trust verify map.dsse
 refuses "" "$pm" verify --trust roots.dsse map.dsse
 refuses "asks for 2" "$pm" sign --role map --key map2.key --trust roots.dsse fleet.map map.dsse
 sed -i 's/^epoch .*/epoch    2/' fleet.map
@@ -167,6 +186,8 @@ echo '{"box_id":"00a1","class":"box2-fpu-4mb","category":"production","version":
 "$pm" fleet kpi fleet.db --map work.map --json | grep -q '"below_minimum":8' || fail "kpi"
 "$pm" fleet export fleet.db fleet.txt && grep -q '^boxes box2-fpu-4mb production 42 8$' fleet.txt && grep -q '^box 00aa ' fleet.txt || fail "fleet export"
 "$pm" diff fleet.map work.map --fleet fleet.db | grep -q "^1 of 10 boxes" || fail "diff --fleet"
+"$pm" diff --paths fleet.map work.map --fleet fleet.db | grep -q "^ *8  box2-fpu-4mb  production  42 -> 100  mandatory" || fail "diff --paths --fleet"
+"$pm" diff --paths --json fleet.map work.map --fleet fleet.db | grep -q '"from":110,"to":100,"action":"recall","line":[0-9]*,"override":false,"boxes":1}' || fail "diff --paths --fleet --json"
 "$pm" lint work.map --fleet fleet.db 2>&1 | grep -q "1 boxes run a version above maximum 104" || fail "lint --fleet"
 "$pm" simulate fleet.map --fleet fleet.db --days 9 --svg ramp.svg | grep -q "^2026-11-29 .*90.00" || fail "simulate"
 grep -q "</svg>" ramp.svg || fail "no plot"

@@ -378,9 +378,43 @@ static void test_arguments(void **state)
 	policy_map_free(map);
 }
 
+/* A row's span says of every moment what the row itself says. */
+static void test_spans(void **state)
+{
+	static const char *const gates[] = {"", "from=2026-11-23T00:00Z", "until=2026-11-24T00:00Z",
+		"from=2026-11-20T00:00Z until=2026-11-20T06:00Z", "ramp=5%,20%@+48h,100%@+7d",
+		"from=2026-11-22T12:00Z until=2026-11-25T00:00Z ramp=0%,30%@+1d,60%@+2d",
+		"from=2026-11-19T00:00Z ramp=10%,90%@+4d", "ramp=0%", "until=2026-11-21T10:00Z ramp=100%",
+		"salt=x ramp=50%"};
+	(void)state;
+	for (size_t g = 0; g < sizeof gates / sizeof *gates; g++) {
+		char text[512];
+		struct policy_map *map;
+		int n = snprintf(text, sizeof text,
+			"carousel-map 1\nepoch 1\nserial 1\nissued 2026-11-21T10:00:00Z\nmap a * 1 1 1 1 %s\nmap a * 1 "
+			"1 1 1\n",
+			gates[g]);
+		assert_int_equal(policy_map_parse(NULL, text, (size_t)n, NULL, &map, NULL), 0);
+		for (unsigned i = 0; i < 50; i++) {
+			uint64_t from, until;
+			char id[8];
+			bool has;
+			snprintf(id, sizeof id, "%x", i);
+			has = policy_row_span(map, &map->rows[0], id, &from, &until);
+			for (uint64_t hour = 0; hour < 300; hour++) {
+				uint64_t now = map->issued_s + hour * 3600;
+				assert_int_equal(policy_row_admits(map, &map->rows[0], id, now),
+					has && now >= from && now < until);
+			}
+		}
+		policy_map_free(map);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_spans),
 		cmocka_unit_test(test_every_combination),
 		cmocka_unit_test(test_category_and_star),
 		cmocka_unit_test(test_gates_choose_rows),

@@ -198,29 +198,92 @@ static void test_fleet_model_agrees(void **state)
 	scenario_free(s);
 }
 
+/* Two boxes of [group g] that lack version 105, and why they can never get it: told, and not waited for. */
 static void test_what_can_never_complete_ends(void **state)
 {
-	struct scenario *s = scenario_of(
-		HEAD "[image i]\nclass = box\nversion = 105\nsize = 512K\nuntil = 5s\n"
-		     "[group g]\nboxes = 2\nclass = box\nversion = 90\n[group other]\nclass = other\nversion = 1\n");
+#define LONG                                                                                                           \
+	"[scenario]\nduration = 30d\n[transmitter]\nrate = 256k\n[group other]\nclass = other\nversion = 1\n"          \
+	"[group g]\nboxes = 2\nclass = box\nversion = 90\n"
+#define ON_AIR "[image i]\nclass = box\nversion = 105\nsize = 512K\n"
+	static const struct {
+		const char *text;
+		enum report_stuck why;
+	} causes[] = {
+		{LONG "[map 1]\nfile = m\n" ON_AIR "until = 5s\n", REPORT_NOT_ON_AIR},
+		{LONG "[map 1]\nfile = m\n" ON_AIR "at = 31d\n", REPORT_NOT_ON_AIR},
+		{LONG "slot = 256K\n[map 1]\nfile = m\n" ON_AIR, REPORT_SLOT_TOO_SMALL},
+		{LONG "outages = 1s-30d\n[map 1]\nfile = m\n" ON_AIR, REPORT_NOTHING_ARRIVES},
+		{LONG "outages = 8s-40d\n[map 1]\nfile = m\n" ON_AIR, REPORT_NOTHING_ARRIVES},
+		{LONG "[map 1]\nat = 31d\nfile = m\n" ON_AIR, REPORT_NO_MAP},
+		{LONG "[map 1]\nfile = m\n" ON_AIR "[event e]\ndo = restart-transmitter\nat = 10s\nfor = 31d\n",
+			REPORT_NOT_ON_AIR},
+	};
+	(void)state;
+	for (unsigned i = 0; i < sizeof causes / sizeof causes[0]; i++) {
+		struct scenario *s = scenario_of(causes[i].text);
+		struct report *r;
+		assert_int_equal(run_scenario(&r, NULL, s, NULL), 0);
+		/* Without a map the other class lacks one, too. */
+		if (r->stuck[causes[i].why] != (causes[i].why == REPORT_NO_MAP ? 3 : 2))
+			fail_msg("cause %u: %u boxes", i, (unsigned)r->stuck[causes[i].why]);
+		assert_in_range(r->ended_ns, 1, 3600 * SECOND);
+		assert_true(report_share_at(r, "g", 90, UINT64_MAX) == 1);
+		report_free(r);
+		scenario_free(s);
+	}
+}
+
+/* Nobody serves the class; trial boots fail as often as may be: that is an end, too, and nobody lacks anything. */
+static void test_who_is_left_alone_ends_the_run(void **state)
+{
+	struct scenario *s = scenario_of(LONG "trial-failure = 100%\n[map 1]\nfile = m\n" ON_AIR);
 	struct report *r;
 	(void)state;
 	assert_int_equal(run_scenario(&r, NULL, s, NULL), 0);
-	assert_int_equal(r->waiting, 2);
 	assert_int_equal(r->reasons[POLICY_REASON_NO_ROW], 1);
-	assert_true(report_share_at(r, "g", 90, UINT64_MAX) == 1);
+	assert_int_equal(r->fallbacks, 4);
+	assert_int_equal(r->waiting, 0);
+	assert_in_range(r->ended_ns, 1, 3600 * SECOND);
+	for (unsigned i = 0; i < REPORT_NUM_STUCK; i++)
+		assert_int_equal(r->stuck[i], 0);
+	report_free(r);
+	scenario_free(s);
+}
+
+/* What will come is waited for, however late. */
+static void test_what_comes_late_is_waited_for(void **state)
+{
+	struct scenario *s = scenario_of(LONG "outages = 1s-2h\n[map 1]\nfile = m\n" ON_AIR);
+	struct report *r;
+	(void)state;
+	assert_int_equal(run_scenario(&r, NULL, s, NULL), 0);
+	assert_true(report_share_at(r, "g", 105, UINT64_MAX) == 1);
+	assert_true(report_time_of(r, "g", 105, 1) > 7200 * SECOND);
 	report_free(r);
 	scenario_free(s);
 }
 
 static void test_refuses_what_it_cannot_play(void **state)
 {
-	struct scenario *s = scenario_of(HEAD IMAGE "[group g]\nclass = box\nversion = 90\nkill-every = 1s\n");
-	struct report *r;
+	static const struct {
+		const char *keys, *message;
+	} bad[] = {
+		{"kill-every = 1s\n", "a.ini:15: kill-every: needs the images' bytes: payload = yes, or --payload"},
+		{"bit-error = 1e-6\nudp-checksum = no\n",
+			"a.ini:16: udp-checksum: damaged symbols need the images' bytes: payload = yes, or --payload"},
+	};
+	char text[1024];
 	(void)state;
-	assert_int_equal(run_scenario(&r, NULL, s, NULL), CAROUSEL_E_UNSUPPORTED);
-	assert_null(r);
-	scenario_free(s);
+	for (unsigned i = 0; i < 2; i++) {
+		struct scenario *s;
+		struct report *r;
+		snprintf(text, sizeof text, "%s%s", HEAD IMAGE "[group g]\nclass = box\nversion = 90\n", bad[i].keys);
+		s = scenario_of(text);
+		assert_int_equal(run_scenario(&r, NULL, s, NULL), CAROUSEL_E_UNSUPPORTED);
+		assert_null(r);
+		assert_string_equal(scenario_error(s), bad[i].message);
+		scenario_free(s);
+	}
 }
 
 /* Signed documents, images and ESIs of two headends: what is on the air when. */
@@ -282,6 +345,8 @@ int main(void)
 		cmocka_unit_test(test_parts_in_the_slot),
 		cmocka_unit_test(test_fleet_model_agrees),
 		cmocka_unit_test(test_what_can_never_complete_ends),
+		cmocka_unit_test(test_who_is_left_alone_ends_the_run),
+		cmocka_unit_test(test_what_comes_late_is_waited_for),
 		cmocka_unit_test(test_refuses_what_it_cannot_play),
 		cmocka_unit_test(test_headend),
 		cmocka_unit_test(test_no_memory),

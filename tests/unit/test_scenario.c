@@ -24,6 +24,8 @@ static int read_file(void *user, const char *name, size_t limit, char **text, si
 	const char *content = strcmp(name, "a.map") == 0 ? map : strcmp(name, "a.trace") == 0 ? trace : NULL;
 	if (strcmp(name, "bad") == 0)
 		content = "nonsense\n";
+	if (strcmp(name, "silence") == 0)
+		content = "carousel-trace 1\n0 5000\n";
 	if (content == NULL)
 		return CAROUSEL_E_NOT_FOUND;
 	*len = strlen(content);
@@ -103,7 +105,23 @@ static void test_says_file_line_and_what(void **state)
 		{HEAD "[group g]\nversion = 1\n", CAROUSEL_E_NOT_FOUND, "a.ini:7: class: must be set"},
 		{HEAD GROUP "colour = red\n", CAROUSEL_E_UNKNOWN_WORD, "a.ini:10: unknown key \"colour\""},
 		{HEAD GROUP "loss = 120%\n", CAROUSEL_E_RANGE,
-			"a.ini:10: loss: \"120%\": a number is outside its range"},
+			"a.ini:10: loss: \"120%\" is not a share, 0 to 1 or 0% to 100%"},
+		{HEAD GROUP "jitter = 2h\n", CAROUSEL_E_RANGE,
+			"a.ini:10: jitter: \"2h\" is not a duration such as 20ms, 1h at most"},
+		{HEAD GROUP "gilbert = 0.1 0\n", CAROUSEL_E_RANGE,
+			"a.ini:10: gilbert: \"0.1 0\" is not TO_BAD TO_GOOD [LOSS_GOOD LOSS_BAD], each 0 to 1 or 0% to "
+			"100%, TO_GOOD more than 0"},
+		{HEAD GROUP "loss = 50%\nburst = 0.5\n", CAROUSEL_E_RANGE,
+			"a.ini:11: burst: \"0.5\" is not 1 to 1e9 packets, set after a loss below 100% that bursts of "
+			"this "
+			"length can make up"},
+		{HEAD GROUP "slot = 1\n", CAROUSEL_E_RANGE, "a.ini:10: slot: 1 is not within 4096 to 68719476736 bytes"},
+		{HEAD GROUP "gilbert = 1 0.5 1 1\n", CAROUSEL_E_REFUSED,
+			"a.ini:10: gilbert: nothing ever arrives: this can never complete"},
+		{HEAD GROUP "outages = 0s-30d\n", CAROUSEL_E_REFUSED,
+			"a.ini:10: outages: nothing ever arrives: this can never complete"},
+		{HEAD GROUP "trace = silence\n", CAROUSEL_E_REFUSED,
+			"a.ini:10: trace: nothing ever arrives: this can never complete"},
 		{HEAD GROUP "loss = 100%\n", CAROUSEL_E_REFUSED,
 			"a.ini:10: loss: nothing ever arrives: this can never complete"},
 		{HEAD GROUP "on = never\n", CAROUSEL_E_REFUSED, "a.ini:10: on: never on: this can never complete"},

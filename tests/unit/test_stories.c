@@ -9,11 +9,13 @@ static void test_story(void **state)
 
 int main(void)
 {
-	static const char *const stories[] = {"headends", "killed", "late", "map-change", "night", "noise", "rain",
-		"ramp", "recall", "replaced", "restart", "ships", "users"};
+	static const char *const stories[] = {"headends", "killed", "late", "map-change", "night", "no-code", "noise",
+		"rain", "ramp", "real", "recall", "reed-solomon", "replaced", "restart", "ships", "small-block",
+		"users"};
 	struct CMUnitTest tests[sizeof stories / sizeof stories[0]];
 	for (size_t i = 0; i < sizeof stories / sizeof stories[0]; i++)
 		tests[i] = (struct CMUnitTest){
 			.name = stories[i], .test_func = test_story, .initial_state = (void *)(uintptr_t)stories[i]};
+	story_print_head();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,6 +107,68 @@ static void assert_decodes(struct listener *l, const struct fdt_file *file, cons
 	free(decoded);
 }
 
+/* Copy maps go with their image, each with a name and digest of its own, and leave with it. */
+static void test_copy_maps(void **state)
+{
+	struct tx_config config = config_with(&slow);
+	struct tx *tx = new_tx(&config, START_NS);
+	struct ram_source sources[2];
+	struct tx_copy_map maps[2] = {{.from_version = 3, .bytes = 5000}, {.from_version = 4, .bytes = 96}};
+	struct published p = {.bytes = fixture_bytes(IMAGE_SIZE, 1), .index = fixture_bytes(2000, 2)};
+	struct object_layout_wish wish = {
+		.kind = OBJECT_STRIPED, .encoding_id = FEC_RAPTORQ, .symbol_size = 1024, .block_symbols = 64};
+	uint8_t *bytes[2];
+	uint64_t now = START_NS;
+	unsigned found = 0;
+	struct listener l;
+	struct fdt *fdt;
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		bytes[i] = fixture_bytes((size_t)maps[i].bytes, 7 + i);
+		sources[i] = (struct ram_source){.bytes = bytes[i], .len = (size_t)maps[i].bytes};
+		maps[i].source = ram_source(&sources[i]);
+		maps[i].sha256[0] = (uint8_t)(1 + i);
+	}
+	p.image = (struct ram_source){.bytes = p.bytes, .len = IMAGE_SIZE};
+	p.index_source = (struct ram_source){.bytes = p.index, .len = 2000};
+	p.spec = (struct tx_image){.class_name = "box",
+		.version = 5,
+		.source = ram_source(&p.image),
+		.index = ram_source(&p.index_source),
+		.index_bytes = 2000,
+		.num_copy_maps = 2,
+		.copy_maps = maps};
+	assert_int_equal(object_layout_choose(&p.spec.layout, &wish, IMAGE_SIZE), 0);
+	assert_int_equal(tx_add_image(tx, &p.spec, now), 0);
+	listener_init(&l);
+	fixture_run(tx, 0, &l, &now, now + 3 * SECOND_NS, 0);
+	fdt = listener_fdt(&l, TSI);
+	assert_non_null(fdt);
+	assert_decodes(&l, fdt_file_of(fdt, "image", "box"), p.bytes, IMAGE_SIZE);
+	assert_decodes(&l, fdt_file_of(fdt, "index", "box"), p.index, 2000);
+	for (uint32_t i = 0; i < fdt->num_files; i++) {
+		const struct fdt_file *file = &fdt->files[i];
+		if (strcmp(file->role, "copy-map") != 0)
+			continue;
+		assert_decodes(&l, file, bytes[found], (size_t)maps[found].bytes);
+		assert_string_equal(
+			file->content_location, found ? "carousel:copy-map:box:5:4" : "carousel:copy-map:box:5:3");
+		assert_memory_equal(file->sha256, maps[found].sha256, 32);
+		found++;
+	}
+	assert_int_equal(found, 2);
+	fdt_free(fdt);
+	listener_deinit(&l);
+	assert_int_equal(tx_remove_image(tx, p.spec.sha256), 0);
+	fixture_jobs(tx, now);
+	tx_free(tx);
+	assert_int_equal(sources[0].released, 1);
+	assert_int_equal(sources[1].released, 1);
+	free(bytes[0]);
+	free(bytes[1]);
+	published_free(&p);
+}
+
 static void one_image_of(uint8_t encoding_id, enum object_layout_kind kind, bool only_later)
 {
 	struct tx_config config = config_with(&slow);
@@ -863,7 +925,7 @@ static void test_small_buffers(void **state)
 
 struct attempt {
 	uint8_t *bytes;
-	struct ram_source image, index;
+	struct ram_source image, index, copy_map;
 };
 
 /* Everything up to the first packets, without memory for the n-th thing. */
@@ -873,7 +935,9 @@ static int attempt(const struct carousel_allocator *allocator, void *user)
 	struct tx_config config = config_with(&slow);
 	struct object_layout_wish wish = {
 		.kind = OBJECT_STRIPED, .encoding_id = FEC_RAPTORQ, .symbol_size = 1024, .block_symbols = 8};
-	struct tx_image spec = {.class_name = "box", .version = 1, .index_bytes = 2000};
+	struct tx_copy_map map = {.from_version = 1, .bytes = 500};
+	struct tx_image spec = {
+		.class_name = "box", .version = 1, .index_bytes = 2000, .num_copy_maps = 1, .copy_maps = &map};
 	uint8_t buffer[TX_MAX_PACKET_BYTES];
 	struct tx_packet packet;
 	struct tx *tx;
@@ -882,6 +946,8 @@ static int attempt(const struct carousel_allocator *allocator, void *user)
 	a->index = (struct ram_source){.bytes = a->bytes, .len = 2000};
 	spec.source = ram_source(&a->image);
 	spec.index = ram_source(&a->index);
+	a->copy_map = (struct ram_source){.bytes = a->bytes, .len = 500};
+	map.source = ram_source(&a->copy_map);
 	config.allocator = allocator;
 	config.heartbeat_signer = NULL; /* a heartbeat that cannot be made is left out */
 	result = tx_new(&tx, &config, START_NS);
@@ -894,6 +960,7 @@ static int attempt(const struct carousel_allocator *allocator, void *user)
 		result = tx_add_image(tx, &spec, START_NS);
 		assert_int_equal(a->image.released, result != 0);
 		assert_int_equal(a->index.released, result != 0);
+		assert_int_equal(a->copy_map.released, result != 0);
 	}
 	if (result == 0)
 		result = tx_next_packet(tx, 0, buffer, sizeof buffer, &packet, START_NS);
@@ -920,6 +987,7 @@ int main(void)
 		cmocka_unit_test(test_fdt_is_renewed),
 		cmocka_unit_test(test_heartbeats),
 		cmocka_unit_test(test_schedule_tells_shares),
+		cmocka_unit_test(test_copy_maps),
 		cmocka_unit_test(test_weights_and_index),
 		cmocka_unit_test(test_lead),
 		cmocka_unit_test(test_control_share_and_rate),

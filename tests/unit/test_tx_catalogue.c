@@ -1,4 +1,5 @@
-/* covers: carousel-tx/daemon/catalogue.c carousel-tx/daemon/change.c carousel-tx/daemon/air.c */
+/* covers: carousel-tx/daemon/intake.c policy-map/fleet/copy_map_file.c carousel-tx/daemon/catalogue.c
+ * carousel-tx/daemon/change.c carousel-tx/daemon/air.c */
 #include "tests/lib/test.h"
 
 #include "carousel-tx/daemon/air.h"
@@ -6,6 +7,7 @@
 #include "common/carousel_error.h"
 #include "common/io/file.h"
 #include "policy-map/chunk_index.h"
+#include "policy-map/fleet/copy_map_file.h"
 #include "tests/lib/tx_fixture.h"
 
 #include <inttypes.h>
@@ -19,7 +21,8 @@ static const struct change_by by = {.who = "me", .now_s = 1000};
 
 struct fixture {
 	char dir[64], cat[80];
-	uint8_t lie_sha256, lie_index; /* what a manifest is to say wrongly */
+	uint8_t lie_sha256, lie_index, lie_copy_map; /* what a manifest is to say wrongly */
+	const char *from;                            /* the image file that it has a copy map from, version 1 */
 	struct key_secret keys[NUM_KEYS];
 	struct catalogue_error error;
 };
@@ -74,6 +77,23 @@ static void root_to(struct fixture *f, const char *name, uint32_t version, int s
 	free(root);
 }
 
+static void add_copy_map(struct fixture *f, struct manifest *m, const uint8_t *index, size_t index_len)
+{
+	struct copy_map_builder *builder;
+	struct copy_map_header header;
+	const uint8_t *file;
+	size_t len;
+	int result =
+		copy_map_file_build(index, index_len, m->sha256, path_of(f, f->from), &builder, &file, &len, &header);
+	assert_int_equal(result, 0);
+	m->num_copy_maps = 1;
+	m->copy_maps[0].from_version = 1;
+	memcpy(m->copy_maps[0].from_sha256, header.from_sha256, HASH_SHA256_BYTES);
+	assert_int_equal(hash_sha256(file, len, m->copy_maps[0].sha256), 0);
+	m->copy_maps[0].sha256[0] ^= f->lie_copy_map;
+	copy_map_builder_free(builder);
+}
+
 /* An image file of random bytes and its manifest; returns the map's line for it. */
 static const char *image_to(struct fixture *f, const char *image, const char *manifest_name, const char *class_name,
 	uint32_t version, uint64_t seed, int signer)
@@ -102,6 +122,8 @@ static const char *image_to(struct fixture *f, const char *image, const char *ma
 	assert_int_equal(hash_sha256(index, len, m->index_sha256), 0);
 	m->sha256[0] ^= f->lie_sha256;
 	m->index_sha256[0] ^= f->lie_index;
+	if (f->from)
+		add_copy_map(f, m, index, len);
 	assert_int_equal(manifest_print(NULL, m, &payload, &len), 0);
 	assert_int_equal(hash_sha256(payload, len, digest), 0);
 	sign_to(f, manifest_name, ENVELOPE_TYPE_MANIFEST, payload, len, signer);
@@ -161,7 +183,9 @@ static void install_root(struct fixture *f)
 static int publish(struct fixture *f, const char *image, const char *manifest)
 {
 	struct change_report report;
-	return change_publish(f->cat, &by, path_of(f, image), path_of(f, manifest), 2, &report, &f->error);
+	const struct change_publication what = {
+		.image = path_of(f, image), .manifest = path_of(f, manifest), .weight = 2};
+	return change_publish(f->cat, &by, &what, &report, &f->error);
 }
 
 static int set_map(struct fixture *f, const char *name)
@@ -175,14 +199,16 @@ static void test_publish(void **state)
 	struct fixture *f = *state;
 	struct catalogue *c;
 	struct change_report report;
+	struct change_publication what = {.weight = 2};
 	image_to(f, "image", "manifest", "box", 1, 1, IMAGE);
 	assert_int_equal(publish(f, "image", "manifest"), CAROUSEL_E_NOT_FOUND); /* no such directory */
 	assert_int_equal(mkdir(f->cat, 0755), 0);
 	assert_int_equal(publish(f, "image", "manifest"), CAROUSEL_E_NOT_FOUND); /* no trust root */
 	install_root(f);
 	assert_int_equal(publish(f, "image", "manifest"), 0);
-	assert_int_equal(
-		change_publish(f->cat, &by, path_of(f, "image"), path_of(f, "manifest"), 2, &report, &f->error), 0);
+	what.image = path_of(f, "image");
+	what.manifest = path_of(f, "manifest");
+	assert_int_equal(change_publish(f->cat, &by, &what, &report, &f->error), 0);
 	assert_true(report.is_same);
 	assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
 	assert_int_equal(c->num_objects, 1);
@@ -255,6 +281,35 @@ static void test_maps(void **state)
 	assert_int_equal(set_map(f, "map6"), 0);
 	assert_int_equal(change_withdraw(f->cat, &by, "box", 1, &f->error), 0);
 	assert_int_equal(change_withdraw(f->cat, &by, "box", 1, &f->error), CAROUSEL_E_NOT_FOUND);
+}
+
+static void test_copy_maps(void **state)
+{
+	struct fixture *f = *state;
+	char path[PATH_MAX], name[CATALOGUE_COPY_MAP_NAME_BYTES];
+	struct catalogue *c;
+	install_root(f);
+	image_to(f, "old", "old.m", "box", 1, 1, IMAGE);
+	f->from = "old";
+	image_to(f, "new", "new.m", "box", 2, 2, IMAGE);
+	f->lie_copy_map = 1;
+	image_to(f, "new", "lie.m", "box", 2, 2, IMAGE);
+	assert_int_equal(publish(f, "new", "new.m"), CAROUSEL_E_NOT_FOUND);
+	assert_int_equal(publish(f, "old", "old.m"), 0);
+	assert_int_equal(publish(f, "new", "lie.m"), CAROUSEL_E_DIGEST);
+	assert_int_equal(publish(f, "new", "new.m"), 0);
+	assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
+	assert_int_equal(c->num_objects, 2);
+	assert_int_equal(c->objects[1]->copy_map_bytes[0], COPY_MAP_HEADER_BYTES);
+	assert_int_equal(tx_catalogue_object_path(
+				 path, f->cat, c->objects[1]->manifest.sha256, tx_catalogue_copy_map_name(name, 1)),
+		0);
+	tx_catalogue_free(c);
+	assert_int_equal(truncate(path, COPY_MAP_HEADER_BYTES + 1), 0);
+	assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
+	assert_int_equal(c->num_refused, 1);
+	assert_non_null(strstr(c->refused_error.message, "copy-map-1"));
+	tx_catalogue_free(c);
 }
 
 /* What the log cannot take is not done. */
@@ -419,6 +474,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_publish, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_publish_refuses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_maps, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_copy_maps, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nothing_without_the_log, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_roots, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damage, setup, teardown),

@@ -233,7 +233,7 @@ static void test_shares_and_cycles(void **state)
 		objects[i].next = i < 2 ? &objects[i + 1] : NULL;
 	}
 	objects[2].image = &objects[1];
-	objects[1].index = &objects[2];
+	objects[1].companion = &objects[2];
 	a = tx_announce_share_ppm(&config, objects, &objects[0]);
 	b = tx_announce_share_ppm(&config, objects, &objects[1]);
 	index = tx_announce_share_ppm(&config, objects, &objects[2]);

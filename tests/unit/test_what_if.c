@@ -1,3 +1,4 @@
+/* covers: policy-map/fleet/what_if_diff.c policy-map/fleet/what_if_paths.c */
 #include "tests/lib/test.h"
 
 #include "common/carousel_error.h"
@@ -144,12 +145,129 @@ static void test_offers_are_accepted_by_some(void **state)
 	policy_map_free(map);
 }
 
+/* A hundred thousand overrides are one rule of their class, not so many kinds. */
+static void test_overrides_are_one_kind(void **state)
+{
+	struct policy_map *before = map_of("map box * 0 0 100 130\n"),
+			  *after = map_of("override 0001 box 100 100 100 100\noverride 0002 box 100 100 100 100\n"
+					  "override 03e7 box 100 100 100 100\nmap box * 0 0 100 130\n");
+	struct what_if_diff d;
+	(void)state;
+	assert_int_equal(what_if_diff(db, before, after, 0, &d), 0);
+	assert_int_equal(d.num_kinds, 2);
+	assert_true(d.kinds[0].boxes == 2 && d.kinds[0].new_override && !d.kinds[0].old_override);
+	assert_string_equal(d.kinds[0].examples[1], "0002");
+	assert_int_equal(d.kinds[1].new_verdict, POLICY_RECALL);
+	what_if_diff_deinit(&d);
+	policy_map_free(before);
+	policy_map_free(after);
+}
+
+static void list_paths(struct fleet_db *fleet, const char *old_rows, const char *rows, char text[4096])
+{
+	struct policy_map *before = map_of(old_rows), *after = map_of(rows);
+	struct what_if_paths paths;
+	assert_int_equal(what_if_paths(fleet, before, after, &paths), 0);
+	text[0] = '\0';
+	for (size_t i = 0; i < paths.num_paths; i++) {
+		const struct what_if_path *p = &paths.paths[i];
+		sprintf(text + strlen(text), "%s %u>%u %s%s %u;", p->category, p->from, p->to,
+			what_if_action_name(p->action), p->is_override ? "!" : "", (unsigned)p->boxes);
+	}
+	what_if_paths_deinit(&paths);
+	policy_map_free(before);
+	policy_map_free(after);
+}
+
+/* 400 boxes at 42, 300 at 82, 200 at 100, 100 at 121; images of 100 and 105. */
+static void test_paths(void **state)
+{
+	char text[4096];
+	unsigned early = 0;
+	(void)state;
+	list_paths(NULL, "", "map box * 75 101 105 120\n", text);
+	assert_string_equal(text, "* 100>105 offer 0;");
+	list_paths(db, "image box 130 " SHA " size=1 manifest=" SHA "\n", "map box * 75 101 105 120\n", text);
+	assert_string_equal(text, "* 42>105 mandatory 400;* 82>105 offer 300;* 100>105 offer 200;"
+				  "* 121>105 recall 100;* 130>105 recall 0;");
+	list_paths(db, "", "map box * 75 100 105 130\n", text);
+	assert_string_equal(text, "* 42>105 mandatory 400;* 82>105 offer 300;* 100>105 on-request 200;");
+	/* What is on hold does nothing; overrides go before rows; members have rows of their own. */
+	list_paths(db, "", "map box * 75 101 105 130 hold\n", text);
+	assert_string_equal(text, "");
+	list_paths(db, "",
+		"member 0000 beta\noverride 0001 box 100 100 100 100\noverride 0002 * never\n"
+		"map box beta 75 75 105 130\nmap box * 0 0 105 130\n",
+		text);
+	assert_string_equal(text, "* 42>105 on-request 397;* 82>105 on-request 300;* 100>105 on-request 200;"
+				  "beta 42>105 mandatory 1;beta 100>105 on-request 0;production 42>100 mandatory! 1;");
+	/* A gated row and the one below it: who is let in by a ramp that ends takes the one, all take the other before.
+	 */
+	for (unsigned i = 0; i < 400; i++) {
+		char id[8];
+		snprintf(id, sizeof id, "%04x", i);
+		early += policy_lot("box/105", id) < 2000;
+	}
+	list_paths(db, "", "map box * 75 75 105 130 from=2026-11-22T10:00Z ramp=20%\nmap box * 75 75 100 130\n", text);
+	assert_non_null(strstr(text, "* 42>100 mandatory 400;"));
+	sprintf(text + 3000, "* 42>105 mandatory %u;", early);
+	assert_non_null(strstr(text, text + 3000));
+	/* Without a time before it, those who are in never come to the row below; a closed window is never open. */
+	list_paths(db, "", "map box * 75 75 105 130 ramp=20%\nmap box * 75 75 100 130\n", text);
+	sprintf(text + 3000, "* 42>100 mandatory %u;", 400 - early);
+	assert_non_null(strstr(text, text + 3000));
+	list_paths(db, "", "map box * 75 75 105 130 until=2026-11-21T09:00Z\nmap box * 75 75 100 130\n", text);
+	assert_null(strstr(text, "* 42>105"));
+}
+
+/* Whatever the gates: a path is counted for a box exactly when the decision takes that row at some moment. */
+static void test_paths_are_what_is_decided(void **state)
+{
+	uint64_t random = 5;
+	(void)state;
+	for (unsigned round = 0; round < 40; round++) {
+		char rows[1024] = "";
+		bool decided[8] = {false}, counted[8] = {false};
+		struct policy_map *map;
+		struct what_if_paths paths;
+		for (unsigned i = 0; i < 4; i++) {
+			unsigned from = 20 + (unsigned)(test_random(&random) % 6);
+			sprintf(rows + strlen(rows),
+				"map box * 200 200 %u 300 from=2026-11-%02uT00:00Z until=2026-11-%02uT00:00Z%s\n",
+				201 + i, from, from + 1 + (unsigned)(test_random(&random) % 4),
+				test_random(&random) % 2 ? " ramp=30%,60%@+24h" : "");
+		}
+		strcat(rows, "map box * 200 200 205 300\n");
+		map = map_of(rows);
+		for (unsigned i = 0; i < 900; i++) {
+			char id[8];
+			const struct policy_box box = {.id = id, .class_name = "box", .version = 1};
+			snprintf(id, sizeof id, "%04x", i);
+			for (uint64_t hour = 0; hour < 240; hour += 2) {
+				struct policy_decision d;
+				policy_decide(map, &box, map->issued_s + hour * 3600, &d);
+				decided[d.numbers.current - 200] = true;
+			}
+		}
+		assert_int_equal(what_if_paths(db, map, map, &paths), 0);
+		for (size_t i = 0; i < paths.num_paths; i++) {
+			counted[paths.paths[i].to - 200] |= paths.paths[i].boxes != 0;
+		}
+		assert_memory_equal(counted, decided, sizeof decided);
+		what_if_paths_deinit(&paths);
+		policy_map_free(map);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_flips),
 		cmocka_unit_test(test_rollout),
 		cmocka_unit_test(test_offers_are_accepted_by_some),
+		cmocka_unit_test(test_overrides_are_one_kind),
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_paths_are_what_is_decided),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
