@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define APPLICATION_ID "1128352332" /* "CAFL" */
 #define SCHEMA_VERSION 2
@@ -66,6 +67,7 @@ int sql_error(int code)
 	case SQLITE_FULL:
 		return CAROUSEL_E_NO_SPACE;
 	case SQLITE_READONLY:
+	case SQLITE_CANTOPEN: /* the files beside the database */
 		return CAROUSEL_E_READ_ONLY;
 	case SQLITE_PERM:
 	case SQLITE_AUTH:
@@ -161,12 +163,13 @@ int fleet_db_open(const char *path, bool must_exist, struct fleet_db **out)
 	if (db == NULL)
 		return CAROUSEL_E_MEMORY;
 	code = sqlite3_open_v2(path, &db->handle, flags, NULL);
-	result = code == SQLITE_OK         ? set_up(db, must_exist)
-		 : code == SQLITE_CANTOPEN ? CAROUSEL_E_NOT_FOUND
-					   : sql_error(code);
-	if (must_exist && db->handle &&
-		(result == CAROUSEL_E_READ_ONLY ||
-			(result && sqlite3_errcode(db->handle) == SQLITE_CANTOPEN && code == SQLITE_OK)))
+	if (code == SQLITE_OK)
+		result = set_up(db, must_exist);
+	else if (code == SQLITE_CANTOPEN)
+		result = access(path, F_OK) == 0 ? CAROUSEL_E_PERMISSION : CAROUSEL_E_NOT_FOUND;
+	else
+		result = sql_error(code);
+	if (must_exist && result == CAROUSEL_E_READ_ONLY)
 		result = open_unwritable(db, path);
 	if (result) {
 		fleet_db_close(db);

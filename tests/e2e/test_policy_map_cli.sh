@@ -196,15 +196,98 @@ for i in $(seq 100 199); do
 	echo "{\"box_id\":\"00b$i\",\"class\":\"box2-fpu-4mb\",\"category\":\"beta\",\"version\":105,\"kpi\":{\"failures\":$((i % 50 == 0))}}"
 done >reports.json
 "$pm" fleet import watch.db reports.json >/dev/null
-"$pm" fleet watch watch.db --map fleet.map --abort 'failure>2%' --out draft.map >/dev/null || fail "2 of 100 are not more than 2 %"
+"$pm" fleet watch watch.db --once --map fleet.map --abort 'failure>2%' --out draft.map >/dev/null || fail "2 of 100 are not more than 2 %"
 [ ! -e draft.map ] || fail "a draft without need"
-set +e
-"$pm" fleet watch watch.db --map map.dsse --abort 'failure>1%' --out draft.map --hook ls >out.txt
-[ $? = 3 ] || fail "fleet watch exits 3"
-set -e
-grep -q '^draft.map$' out.txt || fail "the hook is called"
-[ "$(grep -c hold draft.map)" = 3 ] || fail "the draft holds the class"
-"$pm" lint --previous map.dsse draft.map >/dev/null 2>&1 || fail "the draft can be signed"
+cat >hook.sh <<'EOF'
+#!/bin/sh
+echo "hook $1 $CAROUSEL_DRAFT $CAROUSEL_MAP $CAROUSEL_FLEET $CAROUSEL_CLASSES: $CAROUSEL_WHY"
+exit 7
+EOF
+chmod +x hook.sh
+# aborts WORDS... : exits 3 and leaves a draft that can be signed
+aborts() {
+	rm -f draft.map
+	set +e
+	timeout 60 "$pm" fleet watch watch.db --out draft.map "$@" >out.txt 2>err.txt
+	status=$?
+	set -e
+	[ $status = 3 ] || {
+		cat out.txt err.txt
+		fail "fleet watch $* exits $status, not 3"
+	}
+	[ "$(grep -c hold draft.map)" = 3 ] || fail "the draft holds the class"
+	"$pm" lint --previous map.dsse draft.map >/dev/null 2>&1 || fail "the draft can be signed"
+}
+aborts --once --map map.dsse --abort 'failure>1%' --hook ./hook.sh
+grep -q '^hook draft.map draft.map map.dsse watch.db box2-fpu-4mb: box2-fpu-4mb: failure 2 of 100 boxes$' out.txt || fail "what the hook is told"
+grep -q 'hook.sh: failed with exit status 7' err.txt || fail "a hook that fails is told of, and the draft stays"
+aborts --once --map map.dsse --abort 'silent>1000,failure>1' --hook ./no-such-hook
+grep -q 'no-such-hook: No such file' err.txt || fail "a hook that is not there"
+printf '#!/bin/sh\nsleep 30\n' >hook.sh
+aborts --once --map map.dsse --abort 'failure>1%' --hook ./hook.sh --hook-timeout 200ms
+grep -q 'killed after' err.txt || fail "a hook that hangs"
+refuses "" "$pm" fleet watch watch.db --once --map map.dsse --abort 'failure>x' --out draft.map
+"$pm" fleet watch watch.db --once --map map.dsse --abort 'failure>1%' --min-boxes 101 --out no.map >/dev/null || fail "a share of too few boxes"
+cp draft.map held.map
+"$pm" fleet watch watch.db --once --json --map held.map --abort 'failure>1' --window 1h --out no.map | grep -q '"abort":false' || fail "a class on hold is not held again"
+[ ! -e no.map ] || fail "a draft without need"
+# It goes on looking: what is imported meanwhile is seen; SIGTERM ends it in peace.
+"$pm" fleet watch watch.db --map fleet.map --abort 'failure>2%' --interval 50ms --out no.map >out.txt &
+watcher=$!
+sleep 1
+kill -TERM $watcher
+wait $watcher || fail "SIGTERM ends a watch with 0"
+[ "$(wc -l <out.txt)" -ge 3 ] || fail "one look only"
+(
+	sleep 0.4
+	for i in $(seq 200 210); do
+		echo "{\"box_id\":\"00b$i\",\"class\":\"box2-fpu-4mb\",\"category\":\"beta\",\"version\":105,\"kpi\":{\"failures\":1}}"
+	done >more.json
+	"$pm" fleet import watch.db more.json >/dev/null
+) &
+aborts --map map.dsse --abort 'failure>5%' --interval 50ms
+wait
+grep -q '111 heard of, 13 failed, 0 patched: ABORT' out.txt || fail "what was imported meanwhile is seen"
+
+# ---- bad databases, bad moments ----
+refuses "this is no fleet database" "$pm" fleet show fleet.csv
+refuses "there is no such thing" "$pm" fleet show none.db
+[ ! -e none.db ] || fail "a question makes no database"
+"$pm" fleet import fleet.db reports.json --json | grep -q '"known":false' || fail "a file that is new"
+"$pm" fleet import fleet.db reports.json --json | grep -q '"known":true' || fail "the same file again"
+refuses "lacks one of box_id" "$pm" fleet import --csv fleet.db - <<<"box_id,version"
+refuses "UTF-16" "$pm" fleet import --csv fleet.db - <<<$'\xff\xfeb'
+before=$("$pm" fleet show fleet.db --json)
+mkfifo pipe
+"$pm" fleet import --csv fleet.db pipe >/dev/null 2>&1 &
+importer=$!
+{
+	for i in $(seq 2000); do echo "00c$i,box2-fpu-4mb,production,42"; done
+	sleep 0.3
+	kill -9 $importer
+} >pipe 2>/dev/null || true
+wait $importer 2>/dev/null || true
+[ "$("$pm" fleet show fleet.db --json)" = "$before" ] || fail "an import that was killed left something behind"
+"$pm" fleet import --csv fleet.db - <<<"00d1,box2-fpu-4mb,production,42" | grep -q "1 taken" || fail "an import after one that was killed"
+before=$("$pm" fleet show fleet.db --json)
+if unshare -m true 2>/dev/null; then
+	cat >small.sh <<'EOF'
+set -eu
+mkdir small
+mount -t tmpfs -o size=400k none small
+cp fleet.db small/
+for i in $(seq 20000); do echo "00e$i,box2-fpu-4mb,production,42"; done >many.csv
+if "$1" fleet import --csv small/fleet.db many.csv >out.txt 2>err.txt; then exit 1; fi
+grep -q "full" err.txt
+"$1" fleet show small/fleet.db --json >after.json
+mount -o remount,ro small
+"$1" fleet show small/fleet.db --json >after-ro.json
+if "$1" fleet import small/fleet.db more.json 2>err-ro.txt; then exit 1; fi
+EOF
+	unshare -m sh small.sh "$pm" || fail "a full disk, and one that cannot be written: $(cat err.txt err-ro.txt)"
+	[ "$(cat after.json)" = "$before" ] && [ "$(cat after-ro.json)" = "$before" ] || fail "what is left on a full disk"
+	grep -qi "read-only\|readonly\|cannot be written" err-ro.txt || fail "a database that cannot be written: $(cat err-ro.txt)"
+fi
 
 # ---- audit ----
 "$pm" sign --role map --key map1.key --audit audit.log fleet.map a.dsse
