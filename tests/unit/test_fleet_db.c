@@ -127,23 +127,23 @@ static void test_commit_counts_and_close_takes_back(void **state)
 {
 	const struct fleet_news b = {
 		.box_id = "b", .class_name = "box", .category = "new-name", .state = "", .reason = "", .heard_s = 1};
+	struct list versions = {""};
 	(void)state;
 	assert_int_equal(put("a", 1, FLEET_UNSIGNED, 1), TAKEN);
-	for (unsigned i = 0; i < 2; i++) {
-		assert_int_equal(fleet_db_begin(db), 0);
-		assert_int_equal(fleet_db_put(db, &b), 0);
-		if (i == 0) {
-			fleet_db_roll_back(db);
-			continue;
-		}
-		fleet_db_close(db);
-		assert_int_equal(fleet_db_open(path, true, &db), 0);
-	}
+	assert_int_equal(fleet_db_begin(db), 0);
+	assert_int_equal(fleet_db_put(db, &b), 0);
+	fleet_db_close(db);
+	assert_int_equal(fleet_db_open(path, true, &db), 0);
 	assert_true(fleet_db_has_box(db, "a"));
 	assert_false(fleet_db_has_box(db, "b"));
-	/* What was rolled back has left nothing behind in memory either. */
+	assert_int_equal(fleet_db_begin(db), 0);
+	assert_int_equal(fleet_db_put(db, &b), 0);
+	fleet_db_roll_back(db);
+	assert_false(fleet_db_has_box(db, "b"));
+	/* What was rolled back has left nothing behind in memory either, neither boxes nor numbers of names. */
 	assert_int_equal(put_news(&b), TAKEN);
-	assert_true(fleet_db_has_box(db, "b"));
+	assert_int_equal(fleet_db_each_version(db, list_version, &versions), 0);
+	assert_string_equal(versions.text, "box new-name 0 1;box production 1 1;");
 }
 
 static void test_keys(void **state)
