@@ -43,9 +43,9 @@ void agent_index_follow(struct carousel_rx *rx)
 	struct store_progress p;
 	uint64_t heard;
 	store_progress(rx->store, &p);
-	heard = p.symbols_heard - rx->doubt_mark;
+	heard = p.symbols_offered - rx->doubt_mark;
 	if (!p.is_waiting_for_index || !index_is_about(rx)) {
-		rx->doubt_mark = p.symbols_heard;
+		rx->doubt_mark = p.symbols_offered;
 		if (!p.is_waiting_for_index)
 			return;
 		memcpy(m->doubt_sha256, rx->slot.image.sha256, sizeof(m->doubt_sha256));
@@ -56,7 +56,7 @@ void agent_index_follow(struct carousel_rx *rx)
 	/* Kept on disk, so that a box that is often switched off gets through with it, too. */
 	if (heard <= p.symbols_needed / 4)
 		return;
-	rx->doubt_mark = p.symbols_heard;
+	rx->doubt_mark = p.symbols_offered;
 	m->doubt_heard += heard;
 	rx->desk.is_state_dirty = true;
 	if (!agent_index_is_given_up(rx))

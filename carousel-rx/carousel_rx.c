@@ -224,6 +224,14 @@ void carousel_rx_socket_drops(struct carousel_rx *rx, uint32_t channel, uint64_t
 	reception_socket_drops(rx->reception, channel, total);
 }
 
+enum carousel_rx_appetite carousel_rx_appetite(const struct carousel_rx *rx)
+{
+	static const enum carousel_rx_appetite appetites[] = {[STORE_HUNGRY] = CAROUSEL_RX_HUNGRY,
+		[STORE_SATED] = CAROUSEL_RX_SATED,
+		[STORE_FULL] = CAROUSEL_RX_FULL};
+	return appetites[store_appetite(rx->store)];
+}
+
 static uint64_t rx_min(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;

@@ -67,7 +67,7 @@ json_t *report_image(const struct carousel_rx *rx)
 	const struct rx_slot *s = &rx->slot;
 	struct store_progress p;
 	uint64_t index_have = 0, index_need = 0, left;
-	json_t *eta;
+	json_t *eta, *receiving;
 	if (!s->has_image)
 		return json_null();
 	store_progress(rx->store, &p);
@@ -78,14 +78,16 @@ json_t *report_image(const struct carousel_rx *rx)
 	eta = s->step == SLOT_COLLECTING && (double)left < rx->speed.per_second * REPORT_MAX_ETA_S
 		      ? json_integer((json_int_t)((double)left / rx->speed.per_second))
 		      : json_null();
-	return json_pack("{s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s,s:o}", "version",
+	receiving =
+		p.first_ns && p.done_ns >= p.first_ns ? json_real((double)(p.done_ns - p.first_ns) / 1e9) : json_null();
+	return json_pack("{s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s,s:o,s:o}", "version",
 		(json_int_t)s->version, "sha256", report_digest(s->image.sha256), "bytes",
 		(json_int_t)s->image.layout.image_bytes, "blocks_done", (json_int_t)p.blocks_done, "blocks",
 		(json_int_t)p.blocks, "symbols_have", (json_int_t)p.symbols_have, "symbols_need",
 		(json_int_t)p.symbols_needed, "symbols_heard", (json_int_t)p.symbols_heard, "symbols_dropped",
 		(json_int_t)p.symbols_dropped, "symbols_resumed", (json_int_t)p.symbols_resumed, "bytes_written",
 		(json_int_t)p.bytes_written, "index_have", (json_int_t)index_have, "index_need", (json_int_t)index_need,
-		"index", report_index(rx), "eta_s", eta);
+		"index", report_index(rx), "eta_s", eta, "receiving_s", receiving);
 }
 
 void report_event(struct carousel_rx *rx, enum carousel_rx_event_kind kind, int error, const char *note)

@@ -5,41 +5,104 @@
 
 #include <string.h>
 
-/* Batches taken from one socket before the loop looks at anything else. */
-#define CHANNELS_BATCHES 1 /* then the loop hands finished jobs back, so that staging is emptied between batches */
-#define CHANNELS_MEMORY  (256u * 1024)
+#define CHANNELS_MEMORY (256u * 1024)
+/* While the receiver wants nothing but documents: so much is read, and then nothing for so long. */
+#define CHANNELS_SATED_BYTES (256u * 1024)
+#define CHANNELS_SATED_NS    5000000u
 
-static void channel_recv(struct channel *c, uint64_t now_ns)
+/* ---- receiving ------------------------------------------------------------------------------------ */
+
+/* Hands the batch on, as far as the receiver has room. */
+static void channel_hand_on(struct channel *c, uint64_t now_ns)
 {
 	struct channels *all = c->owner;
 	struct udp_datagram in;
-	while (udp_receiver_next(c->receiver, &in)) {
-		struct carousel_datagram d = {.data = in.data, .len = in.len, .channel = c->number};
+	c->has_rest = true;
+	while (carousel_rx_appetite(all->rx) != CAROUSEL_RX_FULL) {
+		struct carousel_datagram d = {.channel = c->number};
 		int result;
+		if (!udp_receiver_next(c->receiver, &in)) {
+			c->has_rest = false;
+			return;
+		}
+		d.data = in.data;
+		d.len = in.len;
 		d.source.family = in.source.family;
 		d.source.port = in.source.port;
 		memcpy(d.source.ip, in.source.ip, sizeof(d.source.ip));
+		c->turn_bytes += in.len;
 		result = carousel_rx_recv(all->rx, &d, now_ns);
 		if (result && carousel_error_is_fatal(result))
 			all->fatal(all->user, result);
 	}
 }
 
-static void channel_readable(void *user, unsigned events)
+/* One batch, or what is left of one. 0, or NEED_MORE: the socket is empty. */
+static int channel_batch(struct channel *c)
 {
-	struct channel *c = user;
 	struct channels *all = c->owner;
-	int result = 0;
-	(void)events;
-	for (int i = 0; i < CHANNELS_BATCHES && result == 0; i++) {
-		result = udp_receiver_fill(c->receiver);
-		if (result == 0)
-			channel_recv(c, clock_monotonic_ns());
-	}
+	int result = c->has_rest ? 0 : udp_receiver_fill(c->receiver);
+	if (result)
+		return result;
+	do {
+		channel_hand_on(c, clock_monotonic_ns());
+		/* Jobs are handed out, so that staging is emptied: there may be room again at once. */
+		all->after(all->user);
+	} while (c->is_open && c->has_rest && carousel_rx_appetite(all->rx) != CAROUSEL_RX_FULL);
+	return 0;
+}
+
+static void channel_rest(struct channel *c, uint64_t resume_ns)
+{
+	c->resume_ns = resume_ns;
+	loop_watch_set(c->watch, resume_ns ? 0 : LOOP_READ);
+}
+
+static void channel_turn(struct channel *c)
+{
+	struct channels *all = c->owner;
+	enum carousel_rx_appetite appetite;
+	int result;
+	c->turn_bytes = 0;
+	do {
+		result = channel_batch(c);
+		appetite = carousel_rx_appetite(all->rx);
+	} while (result == 0 && c->is_open && appetite == CAROUSEL_RX_SATED && c->turn_bytes < CHANNELS_SATED_BYTES);
 	if (result && result != CAROUSEL_E_NEED_MORE)
 		log_write(all->log, CAROUSEL_LOG_WARNING, "channel %u: %s", c->number, carousel_strerror(result));
-	all->after(all->user);
+	if (c->is_open)
+		channel_rest(c, appetite == CAROUSEL_RX_FULL    ? LOOP_NEVER
+				: appetite == CAROUSEL_RX_SATED ? clock_monotonic_ns() + CHANNELS_SATED_NS
+								: 0);
 }
+
+static void channel_readable(void *user, unsigned events)
+{
+	(void)events;
+	channel_turn(user);
+}
+
+void channels_resume(struct channels *all, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < CHANNELS_MAX; i++) {
+		struct channel *c = &all->channel[i];
+		enum carousel_rx_appetite appetite = carousel_rx_appetite(all->rx);
+		if (c->is_open && c->resume_ns && appetite != CAROUSEL_RX_FULL &&
+			(appetite == CAROUSEL_RX_HUNGRY || now_ns >= c->resume_ns))
+			channel_turn(c);
+	}
+}
+
+uint64_t channels_deadline(const struct channels *all)
+{
+	uint64_t deadline = LOOP_NEVER;
+	for (unsigned i = 0; i < CHANNELS_MAX; i++)
+		if (all->channel[i].is_open && all->channel[i].resume_ns && all->channel[i].resume_ns < deadline)
+			deadline = all->channel[i].resume_ns;
+	return deadline;
+}
+
+/* ---- joining -------------------------------------------------------------------------------------- */
 
 static int channel_open(struct channels *all, const struct udp_address *group, const struct udp_address *source,
 	const char *interface, bool is_from_map)
@@ -70,6 +133,8 @@ static int channel_open(struct channels *all, const struct udp_address *group, c
 		return result;
 	}
 	c->is_open = true;
+	c->has_rest = false;
+	c->resume_ns = 0;
 	c->is_from_map = is_from_map;
 	c->is_named = true;
 	c->group = *group;

@@ -18,6 +18,9 @@ struct channel {
 	struct udp_receiver *receiver;
 	struct loop_watch *watch;
 	uint64_t drops_base; /* of receivers that had this number before */
+	bool has_rest;       /* of a batch, for which the receiver had no room */
+	uint64_t resume_ns;  /* nothing is read before this (LOOP_NEVER: until a job is done); 0: as it comes */
+	size_t turn_bytes;   /* handed on in this turn */
 };
 
 struct channels {
@@ -36,6 +39,9 @@ struct channels {
 int channels_open(struct channels *);
 /* Joins what the map held names, and leaves what it does not name any more. One that cannot be joined is logged. */
 void channels_follow_map(struct channels *);
+/* Reads on where there is room for more again: after jobs are done, and at channels_deadline(). */
+void channels_resume(struct channels *, uint64_t now_ns);
+uint64_t channels_deadline(const struct channels *);
 /* Hands the sockets' drop counts on. */
 void channels_count_drops(struct channels *);
 void channels_close(struct channels *);

@@ -109,6 +109,7 @@ static void daemon_job_done(void *user)
 	if (result && carousel_error_is_fatal(result))
 		daemon_fatal(d, result);
 	daemon_pump(d);
+	channels_resume(&d->channels, clock_monotonic_ns());
 }
 
 static void daemon_give_out(struct daemon *d, struct carousel_job *job)
@@ -153,9 +154,11 @@ static void daemon_after_packets(void *user)
 static uint64_t daemon_deadline(void *user)
 {
 	const struct daemon *d = user;
-	uint64_t deadline = carousel_rx_deadline(d->rx);
+	uint64_t deadline = carousel_rx_deadline(d->rx), resume_ns = channels_deadline(&d->channels);
 	if (d->stop_ns)
 		return d->stop_ns;
+	if (resume_ns < deadline)
+		deadline = resume_ns;
 	return deadline < d->second_ns ? deadline : d->second_ns;
 }
 
@@ -173,6 +176,7 @@ static void daemon_on_deadline(void *user, uint64_t now_ns)
 	}
 	carousel_rx_on_deadline(d->rx, now_ns);
 	daemon_pump(d);
+	channels_resume(&d->channels, now_ns);
 }
 
 /* One line a change, in the words of explain. */

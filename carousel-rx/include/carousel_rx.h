@@ -221,6 +221,16 @@ CAROUSEL_API int carousel_rx_recv(struct carousel_rx *, const struct carousel_da
 /* The socket's own drop count of a channel, as a running total: to tell loss on the air from loss in the box. */
 CAROUSEL_API void carousel_rx_socket_drops(struct carousel_rx *, uint32_t channel, uint64_t total);
 
+/* How welcome datagrams are just now; for owners of links so fast that it matters. */
+enum carousel_rx_appetite {
+	CAROUSEL_RX_HUNGRY,
+	CAROUSEL_RX_SATED, /* none is of use to the image until jobs are done: reading them seldom leaves jobs the
+			    * processor
+			    */
+	CAROUSEL_RX_FULL,  /* there is no room for them until a job is done: better left in the socket's buffer */
+};
+CAROUSEL_API enum carousel_rx_appetite carousel_rx_appetite(const struct carousel_rx *);
+
 /* When carousel_rx_on_deadline() wants to be called; UINT64_MAX: not at all. Ask again after every call. */
 CAROUSEL_API uint64_t carousel_rx_deadline(const struct carousel_rx *);
 CAROUSEL_API int carousel_rx_on_deadline(struct carousel_rx *, uint64_t now_ns);

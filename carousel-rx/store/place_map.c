@@ -146,10 +146,15 @@ static bool map_is_symbol(const struct place_map *m, uint32_t sbn, uint32_t esi)
 	return esi < b->esi_limit && (esi < b->real || esi >= b->source);
 }
 
-bool map_wants(const struct place_map *m, uint32_t sbn)
+bool map_is_hungry(const struct place_map *m, uint32_t sbn)
 {
 	const struct map_block *b = &m->block[sbn];
-	return !b->is_done && !b->is_frozen && b->held < b->want;
+	return !b->is_done && b->held < b->want;
+}
+
+bool map_wants(const struct place_map *m, uint32_t sbn)
+{
+	return !m->block[sbn].is_frozen && map_is_hungry(m, sbn);
 }
 
 static void map_count(struct place_map *m, uint32_t sbn, uint32_t more)

@@ -83,6 +83,8 @@ struct map_spot {
 
 /* Whether another symbol of this block would be of use now. */
 bool map_wants(const struct place_map *, uint32_t sbn);
+/* Whether it has not enough to try the decoder; one that is being tried is not asked for more. */
+bool map_is_hungry(const struct place_map *, uint32_t sbn);
 /* Chooses and takes a place for a symbol that arrived. DUPLICATE, SYMBOL (padding, or no such ESI), LIMIT (no place).
  */
 int map_reserve(struct place_map *, uint32_t sbn, uint32_t esi, struct map_spot *);

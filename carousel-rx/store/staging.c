@@ -8,6 +8,7 @@
 
 #define STAGING_RECORDS_BYTES (16u * 1024)
 #define STAGING_MOST          4096u /* symbols a buffer */
+#define STAGING_DATAGRAM      16u   /* symbols that come in one datagram at most, as far as anyone sends them */
 
 static uint32_t staging_cap(size_t symbol_size, size_t buffer_bytes)
 {
@@ -63,6 +64,12 @@ void staging_deinit(struct staging *s)
 uint32_t staging_room(const struct staging *s)
 {
 	return s->cap - s->buffer[s->filling].used;
+}
+
+bool staging_is_full(const struct staging *s)
+{
+	uint32_t least = (s->cap + 1) / 2 < STAGING_DATAGRAM ? (s->cap + 1) / 2 : STAGING_DATAGRAM;
+	return staging_room(s) < least;
 }
 
 struct staged *staging_push(struct staging *s, uint32_t sbn, uint32_t esi, const struct map_spot *spot,

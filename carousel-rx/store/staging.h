@@ -42,6 +42,8 @@ void staging_deinit(struct staging *);
 
 /* Symbols that fit. */
 uint32_t staging_room(const struct staging *);
+/* Too little room is left to be sure of another datagram. */
+bool staging_is_full(const struct staging *);
 /* There is room. symbol: len bytes, zeros follow up to symbol_size. Returns the entry, until the next swap. */
 struct staged *staging_push(struct staging *, uint32_t sbn, uint32_t esi, const struct map_spot *,
 	const uint8_t *symbol, size_t len, uint64_t now_ns);

@@ -71,7 +71,9 @@ static int store_prepare(struct store *s, const struct store_image *image)
 	if (image->layout.oti.num_blocks == 0)
 		return CAROUSEL_E_ARGUMENT;
 	s->image = *image;
-	s->symbols_heard = s->symbols_dropped = s->bytes_written = 0;
+	s->symbols_heard = s->symbols_offered = s->symbols_dropped = s->bytes_written = 0;
+	s->first_ns = s->done_ns = 0;
+	s->hungry_sbn = 0;
 	s->write_allowed_ns = s->journal_at_sync = s->journal_bytes_seen = 0;
 	s->compact_step = STORE_COMPACT_STEP;
 	s->compact_at = 4 * STORE_COMPACT_STEP;
@@ -158,6 +160,27 @@ bool store_wants(const struct store *s, uint32_t sbn)
 	return s->phase == STORE_RECEIVING && sbn < s->geometry.blocks && map_wants(&s->map, sbn);
 }
 
+bool store_is_hungry(struct store *s)
+{
+	if (s->is_suspect)
+		return true;
+	while (s->hungry_sbn < s->geometry.blocks && !map_is_hungry(&s->map, s->hungry_sbn))
+		s->hungry_sbn++;
+	return s->hungry_sbn < s->geometry.blocks;
+}
+
+enum store_appetite store_appetite(struct store *s)
+{
+	/* A write rate keeps symbols waiting for much longer than a job: what comes then is dropped. */
+	if (s->phase == STORE_RECEIVING && !s->config.allow_absent && staging_is_full(&s->staging) &&
+		(s->write.is_running || s->config.write_rate_bps == 0))
+		return STORE_FULL;
+	if (s->work.is_running && (s->phase == STORE_COMPLETE || s->phase == STORE_VERIFYING ||
+					  (s->phase == STORE_RECEIVING && !store_is_hungry(s))))
+		return STORE_SATED;
+	return STORE_HUNGRY;
+}
+
 /* The whole symbol, or the last source symbol of the object without its padding. */
 static bool store_is_length(const struct store *s, uint32_t sbn, uint32_t esi, size_t len)
 {
@@ -174,15 +197,19 @@ int store_add(struct store *s, uint32_t sbn, uint32_t esi, const uint8_t *symbol
 	struct map_spot spot;
 	int result;
 	if (s->phase != STORE_RECEIVING) {
+		s->symbols_offered++;
+		if (s->phase != STORE_OPENING && s->phase != STORE_IDLE && s->phase != STORE_BROKEN)
+			return CAROUSEL_E_DUPLICATE;
 		s->symbols_heard++;
-		return s->phase == STORE_OPENING || s->phase == STORE_IDLE || s->phase == STORE_BROKEN
-			       ? CAROUSEL_E_BUSY
-			       : CAROUSEL_E_DUPLICATE;
+		return CAROUSEL_E_BUSY;
 	}
 	if (sbn >= s->geometry.blocks || !store_is_length(s, sbn, esi, len) ||
 		(symbol == NULL && !s->config.allow_absent))
 		return CAROUSEL_E_SYMBOL;
-	s->symbols_heard++;
+	s->symbols_offered++;
+	if (s->first_ns == 0)
+		s->first_ns = now_ns;
+	s->symbols_heard += store_is_hungry(s);
 	if (s->config.allow_absent) {
 		result = map_reserve(&s->map, sbn, esi, &spot);
 		if (result == 0)
@@ -214,6 +241,9 @@ void store_progress(const struct store *s, struct store_progress *p)
 	p->symbols_needed = s->geometry.real_symbols;
 	p->is_waiting_for_index = store_is_waiting(s) && !s->has_given_up_index;
 	p->symbols_heard = s->symbols_heard;
+	p->symbols_offered = s->symbols_offered;
+	p->first_ns = s->first_ns;
+	p->done_ns = s->done_ns;
 	p->symbols_dropped = s->symbols_dropped;
 	p->symbols_resumed = s->replayed.symbols_resumed;
 	p->bytes_written = s->bytes_written;

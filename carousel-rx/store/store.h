@@ -56,10 +56,13 @@ struct store_progress {
 	uint32_t blocks, blocks_done;
 	uint64_t symbols_needed;   /* source symbols that are not padding */
 	uint64_t symbols_have;     /* useful symbols held: done blocks count in full */
-	uint64_t symbols_heard;    /* offered through store_add for this image, duplicates included */
+	uint64_t symbols_heard;    /* offered while some block wanted more, duplicates included: what reception took */
+	uint64_t symbols_offered;  /* those included that came when nothing was wanted any more */
 	uint64_t symbols_dropped;  /* staging full, or no place left */
 	uint64_t bytes_written;    /* to the slot and beside it, since the image was begun in this process */
 	uint64_t symbols_resumed;  /* found again after a restart */
+	uint64_t first_ns;         /* when the first was offered, in this process; 0: none yet */
+	uint64_t done_ns;          /* when the last block was done; 0: not yet */
 	bool is_waiting_for_index; /* all is there, but not right as a whole: only the index can tell what is wrong */
 };
 
@@ -84,6 +87,14 @@ int store_add(struct store *, uint32_t sbn, uint32_t esi, const uint8_t *symbol,
 
 /* True when a symbol of this block would still be of use: to skip work early. */
 bool store_wants(const struct store *, uint32_t sbn);
+
+/* How welcome symbols are just now. */
+enum store_appetite {
+	STORE_HUNGRY, /* they are of use, or may be */
+	STORE_SATED,  /* of none until jobs are done: every block has enough, and is being decoded or checked */
+	STORE_FULL,   /* there is no room for them until a job is done that is under way */
+};
+enum store_appetite store_appetite(struct store *);
 
 /* The chunk index lies in RX_INDEX: a job compares its digest with index_sha256. Then blocks are checked with it before
  * they are done, and those that were done without it are checked again; chunks of zeros need not be received, nor what

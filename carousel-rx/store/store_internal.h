@@ -94,7 +94,9 @@ struct store {
 	uint64_t journal_bytes_seen;
 	uint64_t compact_at;   /* journal bytes at which compacting is considered */
 	uint64_t compact_step; /* garbage that is not worth it */
-	uint64_t symbols_heard, symbols_dropped, bytes_written;
+	uint64_t symbols_heard, symbols_offered, symbols_dropped, bytes_written;
+	uint64_t first_ns, done_ns; /* as in the progress */
+	uint32_t hungry_sbn;        /* blocks before it want nothing, until the next job is done */
 };
 
 /* store_tables.c: memory and tables of an image. Errors: LIMIT, UNSUPPORTED, MEMORY, SLOT_TOO_SMALL. */
@@ -107,6 +109,8 @@ void store_jobs_init(struct store *);
 /* All blocks are done and checked, the whole is not right, and only an index that is not there could tell more. */
 bool store_is_waiting(const struct store *);
 void store_break(struct store *, int error);
+/* Some block has not enough symbols yet, or the whole is known not to be right. */
+bool store_is_hungry(struct store *);
 
 /* store_index.c: what the index knows without reception. */
 bool store_look_is_due(const struct store *);

@@ -84,7 +84,7 @@ static uint64_t write_time(const struct store *s)
 	/* Compacting has the journal to itself. */
 	if (s->wants_compact && (!s->work.is_running || s->work.kind == WORK_COMPACT))
 		return UINT64_MAX;
-	at = b->used == s->staging.cap || s->wants_flush ? 0 : b->since_ns + STORE_WRITE_INTERVAL_NS;
+	at = staging_is_full(&s->staging) || s->wants_flush ? 0 : b->since_ns + STORE_WRITE_INTERVAL_NS;
 	return at < s->write_allowed_ns ? s->write_allowed_ns : at;
 }
 
@@ -141,16 +141,18 @@ static void work_start_over(struct store *s)
 		map_clear_block(&s->map, sbn);
 	memset(&s->replayed, 0, sizeof(s->replayed));
 	s->is_suspect = false;
+	s->hungry_sbn = 0;
 	s->wants_start_over = true;
 	s->phase = STORE_OPENING;
 }
 
-static void work_check_complete(struct store *s)
+static void work_check_complete(struct store *s, uint64_t now_ns)
 {
 	if (s->phase != STORE_RECEIVING || s->map.blocks_done < s->geometry.blocks || map_has_ready(&s->map))
 		return;
 	if (!s->is_suspect) {
 		s->phase = STORE_COMPLETE;
+		s->done_ns = now_ns;
 		s->wants_flush = false;
 	} else if (s->decode.has_index && !s->has_seen_edges && index_has_edges(&s->geometry)) {
 		s->wants_edges = true;
@@ -178,7 +180,7 @@ static void work_opened(struct store *s, uint64_t now_ns)
 	if (s->replayed.bytes_damaged)
 		log_write(s->config.log, CAROUSEL_LOG_WARNING, "symbol store: %llu bytes of the journal are damaged",
 			(unsigned long long)s->replayed.bytes_damaged);
-	work_check_complete(s);
+	work_check_complete(s, now_ns);
 }
 
 static void work_verified(struct store *s, int result)
@@ -195,6 +197,7 @@ static void work_verified(struct store *s, int result)
 	log_write(s->config.log, CAROUSEL_LOG_WARNING, "symbol store: the slot does not hold the image: %s",
 		carousel_strerror(result));
 	s->is_suspect = true;
+	s->done_ns = 0;
 	s->has_seen_edges = false;
 	s->phase = STORE_RECEIVING;
 	for (uint32_t sbn = 0; sbn < s->geometry.blocks; sbn++)
@@ -207,6 +210,7 @@ static int work_done(struct carousel_job *job, uint64_t now_ns)
 	struct store *s = w->store;
 	int result = job->result;
 	w->is_running = false;
+	s->hungry_sbn = 0;
 	jobs_account(s, &s->work_io, now_ns);
 	if (w->kind == WORK_VERIFY && result == CAROUSEL_E_NEED_MORE)
 		return 0;
@@ -227,7 +231,7 @@ static int work_done(struct carousel_job *job, uint64_t now_ns)
 		decode_finish(&s->decode, &s->map);
 		s->is_suspect = s->is_suspect && !s->decode.has_damage;
 		s->ready_since_ns = now_ns;
-		work_check_complete(s);
+		work_check_complete(s, now_ns);
 		break;
 	case WORK_VERIFY:
 		s->wants_verify = false;
@@ -240,7 +244,7 @@ static int work_done(struct carousel_job *job, uint64_t now_ns)
 		else
 			log_write(s->config.log, CAROUSEL_LOG_WARNING,
 				"symbol store: the chunk index is not what was signed");
-		work_check_complete(s);
+		work_check_complete(s, now_ns);
 		break;
 	case WORK_INDEX_LOOK:
 		store_look_finish(s, now_ns);
@@ -249,7 +253,7 @@ static int work_done(struct carousel_job *job, uint64_t now_ns)
 		s->wants_edges = false;
 		s->has_seen_edges = true;
 		store_edges_finish(s);
-		work_check_complete(s);
+		work_check_complete(s, now_ns);
 		break;
 	case WORK_COMPACT:
 		s->wants_compact = false;

@@ -4,7 +4,7 @@
 # off at the sender's veth, the same for all. Files lie in memory (tmpfs) where there is some, so that it is the network
 # and the code that is measured, not a disk. Prints a table and writes $BUILD/bench/e2e.json.
 #
-# data s      first to last byte of the file: Carousel from the first image symbol to the last block done (event log),
+# data s      first to last byte of the file: Carousel from the first image symbol to the last block done (receiving_s),
 #             uftp its own figure, udpcast the size over its best running rate
 # installed s Carousel only: until the slot was read back, verified and switched
 set -u
@@ -57,7 +57,7 @@ run_carousel() { # RATE MEMORY
 	fleet_map 1 "$fleet/rows" stb-105 || exit 1
 	fleet_headend "$1" >/dev/null
 	fleet_publish stb 105 >/dev/null && fleet_set_map >/dev/null || exit 1
-	fleet_box box 00e2e1 "$work/old" "memory = $2" "socket-buffer = 64M"
+	fleet_box box 00e2e1 "$work/old" "memory = $2" "socket-buffer = 64M" "priority = normal"
 	sed -i 's/^reboot-exit = yes/reboot-exit = no/' "$fleet/boxes/box/rx.ini"
 	fleet_start_box box box
 	sleep 1
@@ -67,9 +67,9 @@ run_carousel() { # RATE MEMORY
 		awk -v tx_cpu="$1" -v tx_kib="$2" -v rx_cpu="$3" -v rx_kib="$4" '
 			function field(name) { return match($0, "\"" name "\":[0-9]+") ? substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 3) : 0 }
 			/"state":"receiving"/ && !start { start = field("time_ns") }
-			/"blocks_done"/ && field("blocks_done") == field("blocks") && field("blocks") > 0 && !done { done = field("time_ns") }
+			match($0, /"receiving_s":[0-9.]+/) { data = substr($0, RSTART + 14, RLENGTH - 14) }
 			/"state":"pending-reboot"/ && !end { end = field("time_ns"); heard = field("symbols_heard"); need = field("symbols_need") }
-			END { printf "%.3f %s %s %s %s %.3f %d %d\n", (done - start) / 1e9, tx_cpu, tx_kib, rx_cpu, rx_kib, (end - start) / 1e9, heard, need }
+			END { printf "%.3f %s %s %s %s %.3f %d %d\n", data, tx_cpu, tx_kib, rx_cpu, rx_kib, (end - start) / 1e9, heard, need }
 		' "$fleet/boxes/box/state/events.jsonl"
 	else
 		echo "- - - - - - - -"

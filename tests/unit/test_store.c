@@ -152,6 +152,146 @@ static void test_bad_arguments(void **state)
 	bench_deinit(&b);
 }
 
+/* ---- appetite ------------------------------------------------------------------------------------ */
+
+static const struct store_fixture_shape *raptorq_shape(void)
+{
+	unsigned count;
+	const struct store_fixture_shape *shapes = store_fixture_shapes(&count);
+	for (unsigned i = 0; i < count; i++)
+		if (shapes[i].encoding_id == FEC_RAPTORQ && shapes[i].kind == OBJECT_STRIPED)
+			return &shapes[i];
+	fail();
+	return NULL;
+}
+
+/* Offers source symbols without running a job, until they are all taken or the store is full. */
+static bool offer_until_full(struct bench *b, uint32_t *sbn, uint32_t *esi)
+{
+	uint8_t symbol[1024];
+	for (; *sbn < b->fixture.image.layout.oti.num_blocks; (*sbn)++, *esi = 0) {
+		for (; *esi < store_fixture_source(&b->fixture, *sbn); (*esi)++) {
+			if (store_fixture_is_padding(&b->fixture, *sbn, *esi))
+				continue;
+			if (store_appetite(b->store) == STORE_FULL)
+				return false;
+			store_fixture_symbol(&b->fixture, *sbn, *esi, symbol);
+			assert_int_equal(store_add(b->store, *sbn, *esi, symbol, sizeof(symbol), b->now_ns), 0);
+		}
+	}
+	return true;
+}
+
+static struct carousel_job *wait_for_job(struct bench *b)
+{
+	struct carousel_job *job = store_next_job(b->store, b->now_ns);
+	if (job)
+		return job;
+	b->now_ns = store_deadline(b->store);
+	assert_true(b->now_ns != UINT64_MAX);
+	job = store_next_job(b->store, b->now_ns);
+	assert_non_null(job);
+	return job;
+}
+
+/* One who stops when the store is full loses nothing, and is soon let go on. */
+static void test_full_is_told_before_symbols_are_dropped(void **state)
+{
+	struct bench b;
+	uint32_t sbn = 0, esi = 0;
+	unsigned times_full = 0;
+	(void)state;
+	bench_init(&b, raptorq_shape(), 1u << 20);
+	store_free(b.store);
+	b.config.memory_bytes = 2u << 20;
+	b.now_ns = 5;
+	bench_open(&b);
+	while (!offer_until_full(&b, &sbn, &esi)) {
+		struct carousel_job *job = store_next_job(b.store, b.now_ns);
+		assert_non_null(job); /* at once */
+		assert_int_equal(store_appetite(b.store), STORE_HUNGRY);
+		/* The other buffer fills up while the job is under way: full until it is done. */
+		if (!offer_until_full(&b, &sbn, &esi)) {
+			assert_null(store_next_job(b.store, b.now_ns));
+			times_full++;
+		}
+		job->run(job);
+		job->done(job, b.now_ns);
+	}
+	assert_true(times_full > 0);
+	assert_int_equal(bench_progress(&b).symbols_dropped, 0);
+	store_flush(b.store);
+	store_fixture_jobs(b.store, b.now_ns);
+	bench_expect_verified(&b);
+	bench_deinit(&b);
+}
+
+/* A write rate is not waited for: nobody may leave the socket for that long. */
+static void test_a_write_rate_is_not_full(void **state)
+{
+	struct bench b;
+	uint8_t symbol[1024];
+	uint32_t i = 0;
+	int result = 0;
+	struct carousel_job *job;
+	(void)state;
+	bench_init(&b, raptorq_shape(), 1u << 20);
+	store_free(b.store);
+	b.config.memory_bytes = 2u << 20;
+	b.config.write_rate_bps = 1000;
+	b.now_ns = 5;
+	bench_open(&b);
+	while (result == 0) {
+		store_fixture_symbol(&b.fixture, i / 64, i % 64, symbol);
+		result = store_add(b.store, i / 64, i % 64, symbol, sizeof(symbol), b.now_ns);
+		i++;
+		while ((job = store_next_job(b.store, b.now_ns)) != NULL) {
+			job->run(job);
+			job->done(job, b.now_ns);
+		}
+	}
+	assert_int_equal(result, CAROUSEL_E_LIMIT);
+	assert_int_equal(store_appetite(b.store), STORE_HUNGRY);
+	bench_deinit(&b);
+}
+
+/* What comes while blocks that have enough are being decoded or checked counts as offered, not as heard. */
+static void test_heard_ends_with_enough(void **state)
+{
+	struct bench b;
+	uint8_t symbol[1024];
+	uint32_t sbn = 0, esi = 0;
+	uint64_t first_ns = 70, needed;
+	struct carousel_job *job;
+	(void)state;
+	bench_init(&b, raptorq_shape(), 1u << 20);
+	needed = bench_progress(&b).symbols_needed;
+	b.now_ns = first_ns;
+	assert_true(offer_until_full(&b, &sbn, &esi));
+	assert_int_equal(store_appetite(b.store), STORE_HUNGRY);
+	assert_int_equal(bench_progress(&b).symbols_heard, needed);
+	store_fixture_symbol(&b.fixture, 0, 0, symbol);
+	b.now_ns = 100000000;
+	for (unsigned jobs = 0; bench_progress(&b).phase != STORE_VERIFIED; jobs++) {
+		enum store_phase phase = bench_progress(&b).phase;
+		if (phase == STORE_COMPLETE)
+			assert_int_equal(store_verify(b.store), 0);
+		job = wait_for_job(&b);
+		if (jobs) /* the first one writes */
+			assert_int_equal(store_appetite(b.store), STORE_SATED);
+		assert_int_equal(store_add(b.store, 0, 0, symbol, sizeof(symbol), b.now_ns), CAROUSEL_E_DUPLICATE);
+		assert_int_equal(bench_progress(&b).symbols_heard, needed);
+		assert_int_equal(bench_progress(&b).symbols_offered, needed + jobs + 1);
+		job->run(job);
+		job->done(job, b.now_ns);
+		assert_true(jobs < 100);
+	}
+	assert_int_equal(store_appetite(b.store), STORE_HUNGRY);
+	assert_int_equal(bench_progress(&b).first_ns, first_ns);
+	assert_true(bench_progress(&b).done_ns >= 100000000);
+	bench_deinit(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +299,9 @@ int main(void)
 		cmocka_unit_test(test_repair_symbols_alone),
 		cmocka_unit_test(test_goes_on_after_a_restart),
 		cmocka_unit_test(test_bad_arguments),
+		cmocka_unit_test(test_full_is_told_before_symbols_are_dropped),
+		cmocka_unit_test(test_a_write_rate_is_not_full),
+		cmocka_unit_test(test_heard_ends_with_enough),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
