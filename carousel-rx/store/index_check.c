@@ -54,26 +54,44 @@ static size_t index_chunk_bytes(const struct geometry *g, uint64_t chunk)
 	return left < INDEX_CHUNK ? (size_t)left : INDEX_CHUNK;
 }
 
-int index_look(struct place_io *io, uint64_t chunk, enum index_chunk *what, uint8_t *data)
+/* Whether these bytes of the slot are the chunk; data is then its 4096 bytes, else zeros. */
+static int index_try(struct place_io *io, const struct chunk_index_record *record, uint64_t at, size_t len,
+	uint8_t *data, bool *is_it)
 {
-	size_t len = index_chunk_bytes(io->geometry, chunk);
+	int result;
+	memset(data, 0, INDEX_CHUNK);
+	result = place_io_read(io, RX_SLOT_TARGET, at, data, len);
+	*is_it = result == 0 && chunk_index_verify(record, data, len) == 0;
+	if (!*is_it)
+		memset(data, 0, INDEX_CHUNK);
+	/* A slot that is a file may still be shorter. */
+	return result == CAROUSEL_E_NEED_MORE ? 0 : result;
+}
+
+int index_look(struct place_io *io, uint64_t chunk, struct index_look *look, enum index_chunk *what, uint8_t *data)
+{
 	struct chunk_index_record record;
+	bool is_it = false;
 	int result = index_record(io, chunk, &record);
 	*what = INDEX_UNKNOWN;
 	memset(data, 0, INDEX_CHUNK);
 	if (result)
 		return result;
-	if (record.repeat == CHUNK_INDEX_ZERO)
-		*what = INDEX_ZERO;
-	result = place_io_read(io, RX_SLOT_TARGET, chunk * INDEX_CHUNK, data, len);
-	/* A slot that is a file may still be shorter. */
-	if (result && result != CAROUSEL_E_NEED_MORE)
-		return result;
-	if (result == 0 && chunk_index_verify(&record, data, len) == 0)
+	if (!look->is_again)
+		result = index_try(
+			io, &record, chunk * INDEX_CHUNK, index_chunk_bytes(io->geometry, chunk), data, &is_it);
+	if (result == 0 && is_it) {
 		*what = INDEX_PRESENT;
-	else
-		memset(data, 0, INDEX_CHUNK);
-	return 0;
+	} else if (record.repeat == CHUNK_INDEX_ZERO) {
+		*what = INDEX_ZERO;
+	} else if (result == 0 && record.repeat != CHUNK_INDEX_UNIQUE && record.repeat == look->missing) {
+		*what = INDEX_LATER;
+	} else if (result == 0 && record.repeat != CHUNK_INDEX_UNIQUE) {
+		result = index_try(io, &record, record.repeat * (uint64_t)INDEX_CHUNK, INDEX_CHUNK, data, &is_it);
+		*what = is_it ? INDEX_REPEAT : INDEX_LATER;
+		look->missing = is_it ? CHUNK_INDEX_UNIQUE : record.repeat;
+	}
+	return result;
 }
 
 /* ---- a block ------------------------------------------------------------------------------------- */

@@ -22,10 +22,16 @@ int index_check_edges(struct place_io *, uint8_t *wrong, uint8_t *buf);
 /* Whether there are any. */
 bool index_has_edges(const struct geometry *);
 
-/* What the index says of a chunk that was not received: nothing, zeros that the slot does not hold, or that the slot
- * holds it already. */
-enum index_chunk { INDEX_UNKNOWN, INDEX_ZERO, INDEX_PRESENT };
-/* Reads a chunk's record and the slot; data: its 4096 bytes if ZERO or PRESENT. */
-int index_look(struct place_io *, uint64_t chunk, enum index_chunk *, uint8_t *data);
+/* What the index says of a chunk that was not received: nothing; zeros that the slot does not hold; that the slot holds
+ * it already; that it repeats one which the slot holds, or one which the slot does not hold yet. */
+enum index_chunk { INDEX_UNKNOWN, INDEX_ZERO, INDEX_PRESENT, INDEX_REPEAT, INDEX_LATER };
+struct index_look {
+	bool is_again;    /* the chunks' own places were looked at before */
+	uint32_t missing; /* found last: a chunk that others repeat is not there; CHUNK_INDEX_UNIQUE: none */
+};
+/* Reads a chunk's record, its place in the slot, and that of the chunk that it repeats; data: its 4096 bytes if ZERO,
+ * PRESENT or REPEAT, which then have the record's digest. Whatever else may hold a chunk, the running slot for one, is
+ * one more place to try here. */
+int index_look(struct place_io *, uint64_t chunk, struct index_look *, enum index_chunk *, uint8_t *data);
 
 #endif

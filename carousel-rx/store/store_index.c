@@ -6,6 +6,7 @@
 
 #define LOOK_CHUNK   CHUNK_INDEX_CHUNK_BYTES
 #define LOOK_AT_ONCE 4096u /* chunks considered in one go on the receiver's thread */
+#define LOOK_ROUNDS  32u   /* while an image is received: looks at what repeats something */
 
 static uint64_t look_end(const struct store *s)
 {
@@ -30,22 +31,30 @@ static bool look_is_free(const struct store *s, uint64_t off, uint32_t *sbn, uin
 	return !map_is_taken(&s->map, *sbn, *esi) && !map_holds(&s->map, *sbn, *esi);
 }
 
+/* In the first round nothing of it may have been received, in later ones something may be missing. */
 static bool look_is_wanted(const struct store *s, uint64_t chunk)
 {
-	uint64_t first, end;
+	const struct store_look *l = &s->look;
+	uint64_t first, end, count = 0, num_free = 0;
+	if (l->is_again && (l->later[chunk / 8] >> chunk % 8 & 1u) == 0)
+		return false;
 	look_symbols(s, chunk, &first, &end);
 	for (uint64_t off = first; off < end; off += s->geometry.symbol_size) {
 		uint32_t sbn, esi;
-		if (!look_is_free(s, off, &sbn, &esi))
-			return false;
+		count++;
+		num_free += look_is_free(s, off, &sbn, &esi);
 	}
-	return first < end;
+	return l->is_again ? num_free > 0 : count > 0 && num_free == count;
 }
 
 void store_index_opened(struct store *s)
 {
+	struct store_look *l = &s->look;
 	s->decode.has_index = true;
-	s->look.next = s->geometry.num_pieces == 1 ? 0 : look_end(s);
+	l->next = s->geometry.num_pieces == 1 ? 0 : look_end(s);
+	l->is_again = false;
+	l->num_later = 0;
+	memset(l->later, 0, (size_t)(look_end(s) + 7) / 8);
 	for (uint32_t sbn = 0; sbn < s->geometry.blocks; sbn++)
 		if (!s->map.block[sbn].is_verified)
 			map_suspect(&s->map, sbn);
@@ -88,9 +97,36 @@ static uint32_t look_most(const struct store *s)
 	return most < LOOK_CHUNKS ? most : LOOK_CHUNKS;
 }
 
+/* More has come since the last round: what is repeated may be there now. */
+static bool look_begins_again(const struct store *s)
+{
+	const struct store_look *l = &s->look;
+	return l->next >= look_end(s) && l->num_later > 0 && s->map.symbols_have >= l->again_at;
+}
+
+static void look_set_later(struct store_look *l, uint64_t chunk, bool is_later)
+{
+	uint8_t bit = (uint8_t)(1u << chunk % 8), *byte = &l->later[chunk / 8];
+	if (((*byte & bit) != 0) == is_later)
+		return;
+	*byte ^= bit;
+	if (is_later)
+		l->num_later++;
+	else
+		l->num_later--;
+}
+
+void store_look_synced(struct store *s)
+{
+	struct store_look *l = &s->look;
+	uint64_t missing = s->geometry.real_symbols - s->map.symbols_have;
+	if (missing <= l->num_later * 2 * LOOK_CHUNK / s->geometry.symbol_size)
+		l->again_at = s->map.symbols_have;
+}
+
 bool store_look_is_due(const struct store *s)
 {
-	return s->decode.has_index && s->look.next < look_end(s) && look_most(s) > 0;
+	return s->decode.has_index && look_most(s) > 0 && (s->look.next < look_end(s) || look_begins_again(s));
 }
 
 bool store_look_prepare(struct store *s)
@@ -99,20 +135,29 @@ bool store_look_prepare(struct store *s)
 	uint32_t most = look_most(s);
 	l->data = s->decode.decoder;
 	l->count = 0;
-	for (uint32_t i = 0; i < LOOK_AT_ONCE && l->next < look_end(s) && l->count < most; i++, l->next++)
+	if (most > 0 && look_begins_again(s)) {
+		l->next = 0;
+		l->is_again = true;
+	}
+	for (uint32_t i = 0; i < LOOK_AT_ONCE && l->next < look_end(s) && l->count < most; i++, l->next++) {
 		if (look_is_wanted(s, l->next))
 			l->chunk[l->count++] = l->next;
+		else if (l->is_again)
+			look_set_later(l, l->next, false);
+		l->again_at = s->map.symbols_have + s->geometry.real_symbols / LOOK_ROUNDS + 1;
+	}
 	return l->count > 0;
 }
 
 int store_look_run(struct store *s)
 {
 	struct store_look *l = &s->look;
+	struct index_look look = {.is_again = l->is_again, .missing = CHUNK_INDEX_UNIQUE};
 	int result = 0;
 	for (uint32_t i = 0; result == 0 && i < l->count; i++)
-		result = s->config.allow_absent
-				 ? look_named(s, l->chunk[i], &l->what[i])
-				 : index_look(&s->work_io, l->chunk[i], &l->what[i], l->data + (size_t)i * LOOK_CHUNK);
+		result = s->config.allow_absent ? look_named(s, l->chunk[i], &l->what[i])
+						: index_look(&s->work_io, l->chunk[i], &look, &l->what[i],
+							  l->data + (size_t)i * LOOK_CHUNK);
 	return result;
 }
 
@@ -148,10 +193,14 @@ void store_look_finish(struct store *s, uint64_t now_ns)
 {
 	struct store_look *l = &s->look;
 	for (uint32_t i = 0; i < l->count; i++) {
-		if (l->what[i] != INDEX_UNKNOWN && !look_take(s, i, now_ns)) {
-			l->next = l->chunk[i];
-			break;
-		}
+		enum index_chunk what = l->what[i];
+		look_set_later(l, l->chunk[i], what == INDEX_LATER);
+		if (what == INDEX_UNKNOWN || what == INDEX_LATER || look_take(s, i, now_ns))
+			continue;
+		/* Perhaps a part of it was taken: what repeats another is then looked at again. */
+		look_set_later(l, l->chunk[i], l->is_again || what == INDEX_REPEAT);
+		l->next = l->chunk[i];
+		break;
 	}
 	l->count = 0;
 }

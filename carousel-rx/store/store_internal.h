@@ -35,8 +35,11 @@ struct write_job {
 /* Chunks that are looked up in index and slot by one job. */
 #define LOOK_CHUNKS 128u
 struct store_look {
-	uint64_t next; /* the chunk to go on with */
-	uint8_t *data; /* 4096 bytes each; the decoder's memory */
+	uint64_t next;                /* the chunk to go on with */
+	bool is_again;                /* the first round is over: chunks in `later` alone */
+	uint64_t num_later, again_at; /* of them; symbols held at which they are looked at again */
+	uint8_t *later;               /* a bit a chunk: repeats one that the slot did not hold yet */
+	uint8_t *data;                /* 4096 bytes each; the decoder's memory */
 	uint32_t count;
 	uint64_t chunk[LOOK_CHUNKS];
 	enum index_chunk what[LOOK_CHUNKS];
@@ -118,6 +121,8 @@ bool store_look_is_due(const struct store *);
 bool store_look_prepare(struct store *);
 int store_look_run(struct store *); /* in a job */
 void store_look_finish(struct store *, uint64_t now_ns);
+/* Everything stored was synced: when most of what is missing repeats something, it is looked for without delay. */
+void store_look_synced(struct store *);
 /* The index was found right. */
 void store_index_opened(struct store *);
 /* Blocks that share a chunk which is wrong are queued, so that its symbols go. */

@@ -226,6 +226,7 @@ static int work_done(struct carousel_job *job, uint64_t now_ns)
 		work_opened(s, now_ns);
 		break;
 	case WORK_SYNC:
+		store_look_synced(s);
 		break;
 	case WORK_DECODE:
 		decode_finish(&s->decode, &s->map);

@@ -1,5 +1,7 @@
 #include "carousel-rx/store/store_internal.h"
 
+#include "policy-map/chunk_index.h"
+
 #include <string.h>
 
 #define TABLES_DEFAULT_MEMORY (12u * 1024 * 1024)
@@ -48,6 +50,12 @@ struct tables_plan {
 	struct decode_memory decode;
 };
 
+/* A bit a chunk. */
+static size_t tables_later(const struct store *s)
+{
+	return s->image.has_index ? (size_t)(s->geometry.layout.image_bytes / CHUNK_INDEX_CHUNK_BYTES / 8 + 1) : 0;
+}
+
 static uint32_t tables_spill(const struct store *s)
 {
 	uint64_t wanted = s->config.spill_bytes ? s->config.spill_bytes / s->geometry.symbol_size
@@ -76,7 +84,7 @@ static int tables_plan(const struct store *s, struct tables_plan *plan)
 		plan->map.foreign_bytes = budget / 18;
 	}
 	for (;;) {
-		fixed = map_bytes(&s->geometry, &plan->map);
+		fixed = map_bytes(&s->geometry, &plan->map) + tables_later(s);
 		if (!identities_only)
 			fixed += staging_bytes(s->geometry.symbol_size, plan->staging_bytes);
 		result = fixed < budget
@@ -108,6 +116,10 @@ int store_tables_init(struct store *s)
 	result = map_init(&s->map, a, &s->geometry, &plan.map);
 	if (result == 0 && !s->config.allow_absent)
 		result = staging_init(&s->staging, a, s->geometry.symbol_size, plan.staging_bytes);
+	if (result == 0 && tables_later(s)) {
+		s->look.later = memory_alloc(a, tables_later(s), 1);
+		result = s->look.later ? 0 : CAROUSEL_E_MEMORY;
+	}
 	if (result == 0) {
 		s->decode_memory = memory_alloc(a, 1, decode_memory_bytes(&plan.decode) + 64);
 		result = s->decode_memory ? 0 : CAROUSEL_E_MEMORY;
@@ -131,7 +143,9 @@ void store_tables_deinit(struct store *s)
 	if (!s->config.allow_absent)
 		staging_deinit(&s->staging);
 	journal_deinit(&s->journal);
+	memory_free(&s->account.allocator, s->look.later);
 	memory_free(&s->account.allocator, s->decode_memory);
+	s->look.later = NULL;
 	s->decode_memory = NULL;
 	s->has_tables = false;
 }

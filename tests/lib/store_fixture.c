@@ -53,7 +53,7 @@ void store_fixture_set_index(
 		assert_int_equal(store_set_index(store), 0);
 }
 
-void store_fixture_init(struct store_fixture *f, const struct store_fixture_shape *shape)
+static void fixture_init(struct store_fixture *f, const struct store_fixture_shape *shape, bool has_repeats)
 {
 	const struct object_layout_wish wish = {.kind = shape->kind,
 		.encoding_id = shape->encoding_id,
@@ -68,11 +68,24 @@ void store_fixture_init(struct store_fixture *f, const struct store_fixture_shap
 	assert_non_null(f->data);
 	for (uint64_t at = 0; at < shape->image_bytes; at++)
 		f->data[at] = at / 4096 % 8 == 5 ? 0 : (uint8_t)test_random(&seed);
+	for (uint64_t at = 14 * 4096; has_repeats && at < shape->image_bytes; at++)
+		if (at / 4096 % 8 == 6)
+			f->data[at] = f->data[6 * 4096 + at % 4096];
 	assert_int_equal(hash_sha256(f->data, shape->image_bytes, f->image.sha256), 0);
 	fixture_make_index(f);
 	f->encoder = calloc(f->image.layout.oti.num_blocks, sizeof(*f->encoder));
 	f->encoder_mem = calloc(f->image.layout.oti.num_blocks, sizeof(*f->encoder_mem));
 	assert_true(f->encoder && f->encoder_mem);
+}
+
+void store_fixture_init(struct store_fixture *f, const struct store_fixture_shape *shape)
+{
+	fixture_init(f, shape, false);
+}
+
+void store_fixture_init_repeats(struct store_fixture *f, const struct store_fixture_shape *shape)
+{
+	fixture_init(f, shape, true);
 }
 
 void store_fixture_deinit(struct store_fixture *f)

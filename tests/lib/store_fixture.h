@@ -30,6 +30,8 @@ const struct store_fixture_shape *store_fixture_shapes(unsigned *count);
 
 /* Image of random chunks, every eighth zero. Fails the test when the shape is impossible. */
 void store_fixture_init(struct store_fixture *, const struct store_fixture_shape *);
+/* The same, and every eighth chunk, from the seventh on, is one and the same. */
+void store_fixture_init_repeats(struct store_fixture *, const struct store_fixture_shape *);
 void store_fixture_deinit(struct store_fixture *);
 
 uint32_t store_fixture_source(const struct store_fixture *, uint32_t sbn);

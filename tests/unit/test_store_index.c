@@ -133,6 +133,62 @@ static void test_zeros_are_known(void **state)
 	each_shape(zeros);
 }
 
+/* Symbols that lie wholly in chunks which repeat an earlier one. */
+static uint64_t box_repeated(const struct box *b)
+{
+	const struct object_layout *l = &b->fixture.image.layout;
+	uint64_t size = l->oti.symbol_size, count = 0;
+	for (uint64_t at = 0; at + size <= l->image_bytes; at += size)
+		count += at / 4096 % 8 == 6 && at / 4096 > 8 && (at + size - 1) / 4096 == at / 4096;
+	return count;
+}
+
+static bool box_is_repeat(const struct box *b, uint32_t sbn, uint32_t esi)
+{
+	const struct object_layout *l = &b->fixture.image.layout;
+	uint64_t at;
+	return object_symbol_offset(l, sbn, esi, &at) == 0 && at / 4096 % 8 == 6 && at / 4096 > 8 &&
+	       (at + l->oti.symbol_size - 1) / 4096 == at / 4096;
+}
+
+/* Every eighth chunk is the same, and none of these but the first is ever on the air. */
+static void repeats(const struct store_fixture_shape *shape)
+{
+	struct box b;
+	uint8_t symbol[2048];
+	uint64_t heard = 0;
+	memset(&b, 0, sizeof(b));
+	store_fixture_init_repeats(&b.fixture, shape);
+	ram_storage_init(&b.storage, shape->image_bytes + 500);
+	box_open(&b);
+	box_set_index(&b);
+	for (uint32_t sbn = 0; sbn < b.fixture.image.layout.oti.num_blocks; sbn++) {
+		for (uint32_t esi = 0; esi < store_fixture_source(&b.fixture, sbn); esi++) {
+			if (store_fixture_is_padding(&b.fixture, sbn, esi) || box_is_repeat(&b, sbn, esi))
+				continue;
+			store_fixture_symbol(&b.fixture, sbn, esi, symbol);
+			heard += store_add(b.store, sbn, esi, symbol, shape->symbol_size, b.now_ns) == 0;
+			b.now_ns += 1000000;
+			if (esi % 8 == 0)
+				store_fixture_jobs(b.store, b.now_ns);
+		}
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		store_flush(b.store);
+		store_fixture_jobs(b.store, b.now_ns += 2000000000);
+	}
+	assert_true(box_repeated(&b) > 8);
+	assert_true(heard + box_repeated(&b) <= box_progress(&b).symbols_needed);
+	box_expect_verified(&b);
+	box_deinit(&b);
+}
+
+static void test_repeats_are_known(void **state)
+{
+	(void)state;
+	each_shape(repeats);
+}
+
 static void forged_source(const struct store_fixture_shape *shape)
 {
 	struct box b;
@@ -377,6 +433,53 @@ static void test_what_the_slot_holds_is_found(void **state)
 	each_shape(held_already);
 }
 
+/* Symbols of chunks that lie whole in the slot, whoever put them there. */
+static uint64_t box_in_chunks(const struct box *b)
+{
+	const struct object_layout *l = &b->fixture.image.layout;
+	const uint8_t *slot = b->storage.file[RX_SLOT_TARGET].now;
+	uint64_t size = l->oti.symbol_size, count = 0;
+	for (uint64_t chunk = 0; chunk * 4096 < l->image_bytes; chunk++) {
+		uint64_t end = (chunk + 1) * 4096 < l->image_bytes ? (chunk + 1) * 4096 : l->image_bytes;
+		if (memcmp(slot + chunk * 4096, b->fixture.data + chunk * 4096, end - chunk * 4096) != 0)
+			continue;
+		for (uint64_t at = (chunk * 4096 + size - 1) / size * size; at < end; at += size)
+			count += at + size <= end || end == l->image_bytes;
+	}
+	return count;
+}
+
+/* Half an image was received, and the journal is gone: everything whose chunks match the index counts again. */
+static void without_journal(const struct store_fixture_shape *shape)
+{
+	struct box b;
+	uint64_t whole, have;
+	box_init(&b, shape);
+	box_receive(&b, 2, b.store->geometry.real_symbols * 3 / 5);
+	assert_int_equal(box_progress(&b).phase, STORE_RECEIVING);
+	store_free(b.store);
+	assert_int_equal(b.storage.table.truncate(&b.storage, RX_JOURNAL, 0), 0);
+	whole = box_in_chunks(&b);
+	assert_true(whole * 4 > b.fixture.image.layout.image_bytes / shape->symbol_size);
+	box_open(&b);
+	assert_int_equal(box_progress(&b).symbols_have, 0);
+	b.storage.bytes_written = 0;
+	box_set_index(&b);
+	have = box_progress(&b).symbols_have;
+	assert_true(have >= whole);
+	/* Nothing but zeros and records was written. */
+	assert_true(b.storage.bytes_written < shape->image_bytes / 4);
+	box_receive(&b, 0, 0);
+	box_expect_verified(&b);
+	box_deinit(&b);
+}
+
+static void test_what_was_received_is_found_without_a_journal(void **state)
+{
+	(void)state;
+	each_shape(without_journal);
+}
+
 static void test_a_damaged_index_is_not_used(void **state)
 {
 	unsigned count;
@@ -447,6 +550,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_zeros_are_known),
+		cmocka_unit_test(test_repeats_are_known),
 		cmocka_unit_test(test_a_forged_source_symbol_costs_its_chunk),
 		cmocka_unit_test(test_a_forged_repair_symbol_costs_its_block),
 		cmocka_unit_test(test_a_forged_repair_symbol_leaves_what_is_right),
@@ -455,6 +559,7 @@ int main(void)
 		cmocka_unit_test(test_a_late_index_finds_the_forged),
 		cmocka_unit_test(test_rot_costs_a_group),
 		cmocka_unit_test(test_what_the_slot_holds_is_found),
+		cmocka_unit_test(test_what_was_received_is_found_without_a_journal),
 		cmocka_unit_test(test_a_damaged_index_is_not_used),
 		cmocka_unit_test(test_what_a_slot_says_that_it_holds),
 	};
