@@ -514,7 +514,7 @@ static uint64_t named(const struct store_fixture_shape *shape, bool is_of_this)
 	struct store_progress p;
 	uint32_t sbn, esi;
 	store_fixture_init(&fixture, shape);
-	ram_storage_init(&storage, 4096);
+	ram_storage_init(&storage, shape->image_bytes);
 	config.storage = &storage.table;
 	memcpy(storage.file[RX_SLOT_TARGET].now + 32, fixture.image.sha256, 32);
 	storage.file[RX_SLOT_TARGET].now[32] ^= !is_of_this;
