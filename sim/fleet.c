@@ -320,6 +320,8 @@ int fleet_run(struct report **out, const struct carousel_allocator *allocator, c
 				"the model does not know what damaged symbols cost; run does");
 	result = report_new(&f.report, allocator, s, "fleet");
 	if (result == 0)
+		result = report_set_shard(f.report, o->shard, shards);
+	if (result == 0)
 		result = airtime_init(&f.airtime, allocator, s);
 	if (result == 0)
 		result = moments_init(&f.moments, allocator, s, NULL);
@@ -332,10 +334,9 @@ int fleet_run(struct report **out, const struct carousel_allocator *allocator, c
 	download_deinit(&f.download);
 	airtime_deinit(&f.airtime);
 	moments_deinit(&f.moments);
-	if (result == 0) {
-		f.report->shards = shards;
+	if (result == 0)
 		*out = f.report;
-	} else
+	else
 		report_free(f.report);
 	return result;
 }

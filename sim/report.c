@@ -46,6 +46,7 @@ void report_free(struct report *r)
 	memory_free(r->allocator, r->curves);
 	memory_free(r->allocator, r->groups);
 	memory_free(r->allocator, r->title);
+	memory_free(r->allocator, r->parts);
 	memory_free(r->allocator, r);
 }
 
@@ -183,72 +184,7 @@ bool report_meets(const struct report *r, const struct scenario_expect *expect, 
 	return there >= expect->min_share && there <= expect->max_share;
 }
 
-/* ---- joining ---------------------------------------------------------------------------------------- */
-
-static bool report_is_same_run(const struct report *a, const struct report *b)
-{
-	if (strcmp(a->mode, b->mode) != 0 || strcmp(a->title, b->title) != 0 || a->seed != b->seed ||
-		a->duration_ns != b->duration_ns || a->shards != b->shards || a->num_groups != b->num_groups)
-		return false;
-	for (size_t i = 0; i < a->num_groups; i++)
-		if (strcmp(a->groups[i].name, b->groups[i].name) != 0)
-			return false;
-	return true;
-}
-
-static const char *const report_stuck_names[REPORT_NUM_STUCK][2] = {
-	{"not-on-air", "what they are to have is not on the air, and never will be"},
-	{"nothing-arrives", "nothing arrives there any more: an outage up to the end"},
-	{"slot-too-small", "what they are to have is larger than their slot"},
-	{"no-map", "no map is on the air, and none ever will be"},
-};
-
-const char *report_stuck_name(enum report_stuck stuck)
-{
-	return report_stuck_names[stuck][0];
-}
-
-const char *report_stuck_sentence(enum report_stuck stuck)
-{
-	return report_stuck_names[stuck][1];
-}
-
-int report_merge(struct report *r, const struct report *other)
-{
-	int result = 0;
-	if (!report_is_same_run(r, other) || r->shards_done + other->shards_done > r->shards)
-		return CAROUSEL_E_CONFLICT;
-	for (size_t i = 0; i < other->num_curves && result == 0; i++) {
-		struct report_curve *curve;
-		result = report_curve_of(r, other->curves[i]->group, other->curves[i]->version, &curve);
-		for (unsigned k = 0; k <= REPORT_BINS && result == 0; k++)
-			curve->change[k] += other->curves[i]->change[k];
-	}
-	if (result != 0)
-		return result;
-	for (size_t i = 0; i < r->num_groups; i++)
-		r->groups[i].boxes += other->groups[i].boxes;
-	for (unsigned i = 0; i <= REPORT_OVERHEAD_BINS; i++)
-		r->overhead[i] += other->overhead[i];
-	for (unsigned i = 0; i < REPORT_BURST_BINS; i++)
-		r->bursts[i] += other->bursts[i];
-	for (unsigned i = 0; i < REPORT_NUM_REASONS; i++)
-		r->reasons[i] += other->reasons[i];
-	r->downloads += other->downloads;
-	r->installs += other->installs;
-	r->fallbacks += other->fallbacks;
-	r->declined += other->declined;
-	r->kills += other->kills;
-	r->waiting += other->waiting;
-	for (unsigned i = 0; i < REPORT_NUM_STUCK; i++)
-		r->stuck[i] += other->stuck[i];
-	r->ended_ns = other->ended_ns > r->ended_ns ? other->ended_ns : r->ended_ns;
-	r->packets_sent += other->packets_sent;
-	r->packets_received += other->packets_received;
-	r->packets_lost += other->packets_lost;
-	r->shards_done += other->shards_done;
-	return 0;
-}
+/* ---- tables --------------------------------------------------------------------------------------- */
 
 int report_csv(const struct report *r, unsigned rows, int (*write)(void *, const char *, size_t), void *user)
 {

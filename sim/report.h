@@ -43,6 +43,7 @@ struct report {
 	char mode[8]; /* "run", "fleet" */
 	uint64_t seed, duration_ns;
 	uint32_t shards, shards_done; /* of how many, and how many are in here */
+	uint8_t *parts;               /* a bit a shard: which are in here; NULL: the whole */
 	struct report_group *groups;
 	size_t num_groups;
 	struct report_curve **curves;
@@ -78,8 +79,14 @@ uint64_t report_time_of(const struct report *, const char *group, uint32_t versi
 /* Holds a bound against the report; *share (may be NULL) is what there is. */
 bool report_meets(const struct report *, const struct scenario_expect *, double *share);
 
-/* Adds another shard of the same run to this one. Errors: CONFLICT (not the same scenario, seed or mode), LIMIT,
- * MEMORY. */
+/* Says that the report is of one shard of so many; 0 of 1: the whole. Errors: RANGE, MEMORY. */
+#define REPORT_MAX_SHARDS 1000000u
+int report_set_shard(struct report *, uint32_t shard, uint32_t shards);
+bool report_has_shard(const struct report *, uint32_t shard);
+
+/* Adds other shards of the same run to this report. With the last of them it is the very report of the whole run; but
+ * packets received and lost, and their bursts, are those until each shard had nothing more to wait for. Errors:
+ * CONFLICT (not the same scenario, seed or mode, or a shard that is in both), LIMIT, MEMORY. */
 int report_merge(struct report *, const struct report *);
 
 /* {"format":"carousel-simulation/1",...}; the caller's reference. With the scenario's bounds and whether they are met

@@ -70,11 +70,22 @@ static const struct {
 	{"packets_received", offsetof(struct report, packets_received)},
 	{"packets_lost", offsetof(struct report, packets_lost)},
 };
+#define REPORT_MAX_COUNT    ((uint64_t)1 << 53)
 #define REPORT_NUM_COUNTERS (sizeof report_counters / sizeof report_counters[0])
 
 static uint64_t *report_counter(const struct report *r, size_t i)
 {
 	return (uint64_t *)(uintptr_t)((const char *)r + report_counters[i].offset);
+}
+
+/* The shards that are in here; none for the whole. */
+static json_t *report_parts_json(const struct report *r)
+{
+	json_t *parts = json_array();
+	for (uint32_t i = 0; r->parts && i < r->shards; i++)
+		if (report_has_shard(r, i))
+			json_array_append_new(parts, json_integer((json_int_t)i));
+	return parts;
 }
 
 json_t *report_json(const struct report *r, const struct scenario *scenario)
@@ -105,6 +116,7 @@ json_t *report_json(const struct report *r, const struct scenario *scenario)
 	if (r->ended_ns)
 		json_object_set_new(root, "ended_s", json_real((double)r->ended_ns / 1e9));
 	json_object_set_new(root, "stuck", stuck);
+	json_object_set_new(root, "parts", report_parts_json(r));
 	json_object_set_new(root, "groups", groups);
 	json_object_set_new(root, "curves", curves);
 	json_object_set_new(root, "reasons", reasons);
@@ -136,8 +148,10 @@ static int report_read_counts(const json_t *root, const char *name, uint64_t *co
 		return CAROUSEL_E_SYNTAX;
 	for (size_t i = 0; i < count; i++) {
 		const json_t *item = json_array_get(array, i);
-		if (!json_is_integer(item) || json_integer_value(item) < 0)
+		if (!json_is_integer(item))
 			return CAROUSEL_E_SYNTAX;
+		if (json_integer_value(item) < 0 || (uint64_t)json_integer_value(item) > REPORT_MAX_COUNT)
+			return CAROUSEL_E_RANGE;
 		counts[i] = (uint64_t)json_integer_value(item);
 	}
 	return 0;
@@ -180,6 +194,9 @@ static int report_read_curve(struct report *r, const json_t *object)
 			return CAROUSEL_E_SYNTAX;
 		if (json_integer_value(bin) < 0 || json_integer_value(bin) > REPORT_BINS)
 			return CAROUSEL_E_RANGE;
+		if (json_integer_value(change) < -(json_int_t)SCENARIO_MAX_BOXES ||
+			json_integer_value(change) > (json_int_t)SCENARIO_MAX_BOXES)
+			return CAROUSEL_E_RANGE;
 		curve->change[json_integer_value(bin)] = json_integer_value(change);
 	}
 	return 0;
@@ -196,11 +213,11 @@ static int report_read_tables(struct report *r, const json_t *root)
 	for (size_t i = 0; i < json_array_size(curves) && result == 0; i++)
 		result = report_read_curve(r, json_array_get(curves, i));
 	for (size_t i = 0; i < REPORT_NUM_COUNTERS && result == 0; i++)
-		result = report_read_u64(counters, report_counters[i].name, INT64_MAX, report_counter(r, i));
+		result = report_read_u64(counters, report_counters[i].name, REPORT_MAX_COUNT, report_counter(r, i));
 	for (unsigned i = 0; i < REPORT_NUM_STUCK && result == 0; i++)
 		if (json_object_get(stuck, report_stuck_name((enum report_stuck)i)))
 			result = report_read_u64(
-				stuck, report_stuck_name((enum report_stuck)i), INT64_MAX, &r->stuck[i]);
+				stuck, report_stuck_name((enum report_stuck)i), REPORT_MAX_COUNT, &r->stuck[i]);
 	if (result == 0 && json_object_get(root, "ended_s")) {
 		const double ended = json_number_value(json_object_get(root, "ended_s"));
 		if (!(ended > 0 && ended < 1e9))
@@ -210,12 +227,40 @@ static int report_read_tables(struct report *r, const json_t *root)
 	for (unsigned i = 1; i < REPORT_NUM_REASONS && result == 0; i++)
 		if (json_object_get(reasons, policy_reason_name((enum policy_reason)i)))
 			result = report_read_u64(
-				reasons, policy_reason_name((enum policy_reason)i), INT64_MAX, &r->reasons[i]);
+				reasons, policy_reason_name((enum policy_reason)i), REPORT_MAX_COUNT, &r->reasons[i]);
 	if (result == 0)
 		result = report_read_counts(root, "overhead_permille", r->overhead, REPORT_OVERHEAD_BINS + 1);
 	if (result == 0)
 		result = report_read_counts(root, "bursts_log2", r->bursts, REPORT_BURST_BINS);
 	return result;
+}
+
+/* Which shards these are: all, or those that are listed. */
+static int report_read_shards(struct report *r, const json_t *root, uint32_t shards, uint32_t done)
+{
+	const json_t *parts = json_object_get(root, "parts");
+	int result;
+	if (!json_is_array(parts))
+		return CAROUSEL_E_SYNTAX;
+	if (shards == 1)
+		return json_array_size(parts) == 0 && done == 1 ? 0 : CAROUSEL_E_RANGE;
+	if (done == 0 || json_array_size(parts) != done)
+		return CAROUSEL_E_RANGE;
+	result = report_set_shard(r, 0, shards);
+	if (result != 0)
+		return result;
+	memset(r->parts, 0, shards / 8 + 1);
+	for (size_t i = 0; i < done; i++) {
+		const json_t *part = json_array_get(parts, i);
+		if (!json_is_integer(part))
+			return CAROUSEL_E_SYNTAX;
+		if (json_integer_value(part) < 0 || json_integer_value(part) >= (json_int_t)shards ||
+			report_has_shard(r, (uint32_t)json_integer_value(part)))
+			return CAROUSEL_E_RANGE;
+		r->parts[json_integer_value(part) / 8] |= (uint8_t)(1u << json_integer_value(part) % 8);
+	}
+	r->shards_done = done;
+	return 0;
 }
 
 int report_from_json(struct report **out, const struct carousel_allocator *allocator, const json_t *root)
@@ -238,7 +283,7 @@ int report_from_json(struct report **out, const struct carousel_allocator *alloc
 	shape->title = json_string_value(json_object_get(root, "title"));
 	result = shape->title ? report_read_u64(root, "seed", INT64_MAX, &shape->seed) : CAROUSEL_E_SYNTAX;
 	if (result == 0)
-		result = report_read_u64(root, "shards", 1000000, &shards);
+		result = report_read_u64(root, "shards", REPORT_MAX_SHARDS, &shards);
 	if (result == 0)
 		result = report_read_u64(root, "shards_done", shards, &done);
 	if (result == 0)
@@ -253,9 +298,9 @@ int report_from_json(struct report **out, const struct carousel_allocator *alloc
 	}
 	memory_free(allocator, shape);
 	if (result == 0) {
-		r->shards = (uint32_t)shards;
-		r->shards_done = (uint32_t)done;
-		result = report_read_tables(r, root);
+		result = report_read_shards(r, root, (uint32_t)shards, (uint32_t)done);
+		if (result == 0)
+			result = report_read_tables(r, root);
 	}
 	if (result == 0)
 		*out = r;

@@ -185,6 +185,8 @@ int run_scenario(struct report **out, const struct carousel_allocator *allocator
 		return result;
 	result = report_new(&r.report, allocator, s, "run");
 	if (result == 0)
+		result = report_set_shard(r.report, r.options->shard, shards);
+	if (result == 0)
 		result = headend_new(&r.headend, allocator, s, r.options->payload);
 	if (result == 0)
 		result = run_make_boxes(&r, allocator, r.options->shard, shards);
@@ -197,10 +199,9 @@ int run_scenario(struct report **out, const struct carousel_allocator *allocator
 	}
 	memory_free(allocator, r.boxes);
 	headend_free(r.headend);
-	if (result == 0) {
-		r.report->shards = shards;
+	if (result == 0)
 		*out = r.report;
-	} else
+	else
 		report_free(r.report);
 	return result;
 }

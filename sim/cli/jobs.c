@@ -108,11 +108,10 @@ static int jobs_play(struct jobs *j, struct report **report)
 		fclose(j->pipes[job]);
 		result = result ? result : collected;
 	}
-	if (result == 0) {
-		/* To the outside these are not shards of their own. */
-		(*report)->shards = j->shards;
-		(*report)->shards_done = 1;
-	} else {
+	/* To the outside these are not shards of their own. */
+	if (result == 0)
+		result = report_set_shard(*report, j->shard, j->shards);
+	if (result != 0) {
 		report_free(*report);
 		*report = NULL;
 	}

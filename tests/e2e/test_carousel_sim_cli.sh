@@ -25,10 +25,12 @@ refuses() {
 grep -q '^ok   two evenings are' whole.txt || fail "no bound in the table"
 [ "$(head -n 1 whole.csv)" = "time_s,group,version,boxes,share" ] || fail "CSV without its head"
 for i in 0 1 2; do "$sim" fleet "$stories/night.ini" --scale 50 --shard $i --shards 3 --json $i.json >/dev/null; done
-"$sim" merge 0.json 1.json 2.json --scenario "$stories/night.ini" --csv merged.csv >/dev/null
-cmp <(sort whole.csv) <(sort merged.csv) || fail "shards do not add up to the whole"
-"$sim" fleet "$stories/night.ini" --scale 50 --jobs 3 --csv jobs.csv >/dev/null
-cmp <(sort whole.csv) <(sort jobs.csv) || fail "jobs change the result"
+"$sim" merge 2.json 0.json 1.json --scenario "$stories/night.ini" --csv merged.csv --json merged.json >/dev/null
+cmp whole.csv merged.csv || fail "shards do not add up to the whole"
+cmp whole.json merged.json || fail "shards joined are not the very report of the whole"
+"$sim" fleet "$stories/night.ini" --scale 50 --jobs 3 --csv jobs.csv --json jobs.json >/dev/null
+cmp whole.json jobs.json || fail "jobs change the result"
+refuses 1 "not another shard" "$sim" merge 0.json 1.json 0.json
 refuses 1 "not another shard" "$sim" merge 0.json 1.json 1.json 2.json
 refuses 1 "whole.txt:1" "$sim" merge whole.txt
 refuses 1 "there is no such thing here" "$sim" merge gone.json

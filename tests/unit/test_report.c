@@ -1,4 +1,4 @@
-/* covers: sim/report.c sim/report_json.c */
+/* covers: sim/report.c sim/report_json.c sim/report_shards.c */
 #include "tests/lib/test.h"
 
 #include "common/carousel_error.h"
@@ -122,6 +122,8 @@ static void test_bad_json(void **state)
 	assert_int_equal(report_from_json(&back, NULL, root), CAROUSEL_E_RANGE);
 	json_object_set_new(curve, "changes", json_pack("[[i,s]]", 1, "x"));
 	assert_int_equal(report_from_json(&back, NULL, root), CAROUSEL_E_SYNTAX);
+	json_object_set_new(curve, "changes", json_pack("[[i,I]]", 1, (json_int_t)INT64_MAX));
+	assert_int_equal(report_from_json(&back, NULL, root), CAROUSEL_E_RANGE);
 	json_object_set_new(curve, "group", json_string("z"));
 	assert_int_equal(report_from_json(&back, NULL, root), CAROUSEL_E_RANGE);
 	json_object_set_new(root, "format", json_string("carousel-simulation/2"));
@@ -135,12 +137,18 @@ static void test_merge(void **state)
 	struct report *a = filled(NULL), *b = filled(NULL);
 	(void)state;
 	assert_int_equal(report_merge(a, b), CAROUSEL_E_CONFLICT); /* both are whole */
-	a->shards = b->shards = 2;
+	assert_int_equal(report_set_shard(a, 2, 2), CAROUSEL_E_RANGE);
+	assert_int_equal(report_set_shard(a, 0, REPORT_MAX_SHARDS + 1), CAROUSEL_E_RANGE);
+	assert_int_equal(report_set_shard(a, 0, 2), 0);
+	assert_int_equal(report_set_shard(b, 0, 2), 0);
+	assert_int_equal(report_merge(a, b), CAROUSEL_E_CONFLICT); /* the same shard */
+	assert_int_equal(report_set_shard(b, 1, 2), 0);
 	b->seed = 4;
 	assert_int_equal(report_merge(a, b), CAROUSEL_E_CONFLICT);
 	b->seed = 3;
 	assert_int_equal(report_merge(a, b), 0);
-	assert_int_equal(a->shards_done, 2);
+	/* Now it is the whole. */
+	assert_true(a->shards_done == 1 && a->shards == 1 && a->parts == NULL);
 	assert_int_equal(a->groups[0].boxes, 20);
 	assert_int_equal(a->downloads, 18);
 	assert_int_equal(a->overhead[5], 2);
@@ -148,6 +156,41 @@ static void test_merge(void **state)
 	assert_int_equal(report_merge(a, b), CAROUSEL_E_CONFLICT); /* a third of two */
 	report_free(a);
 	report_free(b);
+}
+
+/* Shards joined in groups and in any order, through JSON; none of them twice. */
+static void test_shards_in_json(void **state)
+{
+	static const struct {
+		const char *parts;
+		int code;
+	} bad[] = {{"[0]", CAROUSEL_E_RANGE}, {"[0,0]", CAROUSEL_E_RANGE}, {"[0,7]", CAROUSEL_E_RANGE},
+		{"[0,-1]", CAROUSEL_E_RANGE}, {"[0,\"1\"]", CAROUSEL_E_SYNTAX}, {"7", CAROUSEL_E_SYNTAX}};
+	struct report *r[4], *back;
+	json_t *root;
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++) {
+		r[i] = filled(NULL);
+		assert_int_equal(report_set_shard(r[i], i, 4), 0);
+	}
+	assert_int_equal(report_merge(r[1], r[3]), 0);
+	root = report_json(r[1], NULL);
+	assert_int_equal(report_from_json(&back, NULL, root), 0);
+	assert_true(report_has_shard(back, 1) && report_has_shard(back, 3) && !report_has_shard(back, 0));
+	assert_int_equal(report_merge(back, r[3]), CAROUSEL_E_CONFLICT);
+	assert_int_equal(report_merge(back, r[0]), 0);
+	assert_int_equal(back->shards_done, 3);
+	assert_int_equal(report_merge(back, r[2]), 0);
+	assert_int_equal(back->downloads, 36);
+	assert_true(report_has_shard(back, 0) && !report_has_shard(back, 1));
+	report_free(back);
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		json_object_set_new(root, "parts", json_loads(bad[i].parts, JSON_DECODE_ANY, NULL));
+		assert_int_equal(report_from_json(&back, NULL, root), bad[i].code);
+	}
+	json_decref(root);
+	for (uint32_t i = 0; i < 4; i++)
+		report_free(r[i]);
 }
 
 struct sink {
@@ -199,6 +242,7 @@ int main(void)
 		cmocka_unit_test(test_json_round_trip),
 		cmocka_unit_test(test_bad_json),
 		cmocka_unit_test(test_merge),
+		cmocka_unit_test(test_shards_in_json),
 		cmocka_unit_test(test_csv),
 		cmocka_unit_test(test_no_memory),
 	};
