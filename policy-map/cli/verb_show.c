@@ -2,6 +2,7 @@
 
 #include "common/carousel_error.h"
 #include "policy-map/cli/check.h"
+#include "policy-map/cli/grid.h"
 #include "policy-map/map_value.h"
 
 #include <stdio.h>
@@ -14,15 +15,32 @@ static json_t *numbers_json(const struct policy_numbers *n)
 		(json_int_t)n->acceptable, "current", (json_int_t)n->current, "maximum", (json_int_t)n->maximum);
 }
 
+static json_t *gates_json(const struct policy_row *r)
+{
+	json_t *gates = json_object(), *ramp = json_array();
+	if (r->from_s)
+		json_object_set_new(gates, "from", json_integer((json_int_t)r->from_s));
+	if (r->until_s)
+		json_object_set_new(gates, "until", json_integer((json_int_t)r->until_s));
+	for (unsigned i = 0; i < r->num_steps; i++)
+		json_array_append_new(ramp, json_pack("{s:i,s:I}", "permyriad", (int)r->steps[i].permyriad, "after",
+						    (json_int_t)r->steps[i].after_s));
+	if (r->num_steps)
+		json_object_set(gates, "ramp", ramp);
+	json_decref(ramp);
+	return gates;
+}
+
 static json_t *rows_json(const struct policy_map *m)
 {
 	json_t *rows = json_array();
 	for (size_t i = 0; i < m->num_rows; i++) {
 		const struct policy_row *r = m->rows_by_name[i];
 		json_array_append_new(
-			rows, json_pack("{s:s,s:s,s:o,s:b,s:b,s:I}", "class", r->class_name, "category", r->category,
-				      "numbers", numbers_json(&r->numbers), "hold", (int)r->hold, "gated",
-				      r->from_s || r->until_s || r->num_steps, "line", (json_int_t)r->line));
+			rows, json_pack("{s:s,s:s,s:o,s:b,s:b,s:o,s:I}", "class", r->class_name, "category",
+				      r->category, "numbers", numbers_json(&r->numbers), "hold", (int)r->hold, "gated",
+				      r->from_s || r->until_s || r->num_steps, "gates", gates_json(r), "line",
+				      (json_int_t)r->line));
 	}
 	return rows;
 }
@@ -42,14 +60,29 @@ static json_t *images_json(const struct policy_map *m)
 	return images;
 }
 
+static json_t *overrides_json(const struct policy_map *m)
+{
+	json_t *overrides = json_array();
+	for (size_t i = 0; i < m->num_overrides; i++) {
+		const struct policy_override *o = &m->overrides[i];
+		json_t *json = json_pack("{s:s,s:s,s:b,s:I}", "box_id", o->box_id, "class", o->class_name, "never",
+			(int)o->never, "line", (json_int_t)o->line);
+		if (!o->never)
+			json_object_set_new(json, "numbers", numbers_json(&o->numbers));
+		json_array_append_new(overrides, json);
+	}
+	return overrides;
+}
+
 static json_t *map_json(const struct policy_map *m)
 {
 	char sha256[HASH_SHA256_TEXT_BYTES];
-	return json_pack("{s:s,s:I,s:I,s:I,s:I,s:s,s:I,s:I,s:I,s:o,s:o}", "format", "carousel-show/1", "epoch",
+	return json_pack("{s:s,s:I,s:I,s:I,s:I,s:s,s:I,s:I,s:I,s:o,s:o,s:o,s:o}", "format", "carousel-show/1", "epoch",
 		(json_int_t)m->epoch, "serial", (json_int_t)m->serial, "issued", (json_int_t)m->issued_s, "expires",
 		(json_int_t)m->expires_s, "sha256", hash_sha256_text(sha256, m->sha256), "sessions",
 		(json_int_t)m->num_sessions, "members", (json_int_t)m->num_members, "overrides",
-		(json_int_t)m->num_overrides, "rows", rows_json(m), "images", images_json(m));
+		(json_int_t)m->num_overrides, "override_lines", overrides_json(m), "grid", grid_json(m), "rows",
+		rows_json(m), "images", images_json(m));
 }
 
 static void print_gates(const struct policy_row *r)
@@ -66,15 +99,33 @@ static void print_gates(const struct policy_row *r)
 		printf("  HOLD");
 }
 
-static void print_map(const struct policy_map *m)
+#define MAX_OVERRIDES 20u /* shown one by one */
+
+static void print_overrides(const struct policy_map *m)
+{
+	for (size_t i = 0; i < m->num_overrides && i < MAX_OVERRIDES; i++) {
+		const struct policy_override *o = &m->overrides[i];
+		if (o->never)
+			printf("%soverride %s  %s  never\n", i ? "" : "\n", o->box_id, o->class_name);
+		else
+			printf("%soverride %s  %s  %u %u %u %u\n", i ? "" : "\n", o->box_id, o->class_name,
+				o->numbers.minimum, o->numbers.acceptable, o->numbers.current, o->numbers.maximum);
+	}
+	if (m->num_overrides > MAX_OVERRIDES)
+		printf("and %zu more overrides\n", m->num_overrides - MAX_OVERRIDES);
+}
+
+static int print_map(const struct policy_map *m)
 {
 	char issued[MAP_VALUE_TIME_BYTES], expires[MAP_VALUE_TIME_BYTES];
-	int class_width = 5, category_width = 8;
+	int class_width = 5, category_width = 8, result;
 	printf("epoch %u  serial %llu  issued %s  expires %s\n", m->epoch, (unsigned long long)m->serial,
 		map_value_print_time(issued, m->issued_s),
 		m->expires_s ? map_value_print_time(expires, m->expires_s) : "never");
 	printf("%zu sessions, %zu images, %zu members, %zu overrides, %zu flags\n\n", m->num_sessions, m->num_images,
 		m->num_members, m->num_overrides, m->num_flags);
+	result = grid_print(m);
+	printf("\n");
 	for (size_t i = 0; i < m->num_rows; i++) {
 		int class_len = (int)strlen(m->rows[i].class_name), category_len = (int)strlen(m->rows[i].category);
 		class_width = class_len > class_width ? class_len : class_width;
@@ -91,6 +142,8 @@ static void print_map(const struct policy_map *m)
 		print_gates(r);
 		printf("\n");
 	}
+	print_overrides(m);
+	return result;
 }
 
 static int show_map(const struct cli *cli, const char *path, const struct document *d, bool as_json)
@@ -101,8 +154,8 @@ static int show_map(const struct cli *cli, const char *path, const struct docume
 		return result;
 	if (as_json)
 		result = document_print_json(cli, map_json(map));
-	else
-		print_map(map);
+	else if (print_map(map) != 0)
+		result = cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
 	policy_map_free(map);
 	return result;
 }

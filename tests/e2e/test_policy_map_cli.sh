@@ -73,6 +73,12 @@ refuses "not in canonical form" "$pm" fmt --check loose.map
 sed -i '/^#/d; /^ *#/d' loose.map
 "$pm" fmt loose.map && "$pm" fmt --check loose.map || fail "fmt"
 "$pm" show fleet.map | grep -q "box2-fpu-4mb-debug" || fail "show"
+sed 's/production  75 100 100 120/& hold/; /^image.* 217 /d' fleet.map >held.map
+"$pm" show held.map >out.txt
+grep -qx 'box2-fpu-4mb        75/100/105/120  75/100/100/120 HOLD ~105  -                2' out.txt || fail "the grid"
+grep -qx 'box2-fpu-4mb-debug  -               -                         0/200/217/999 !  1' out.txt || fail "the grid of debug builds"
+grep -qx 'override 00a1b2c3d5  \*  never' out.txt || fail "show does not list overrides"
+"$pm" show --json held.map | grep -q '"gated":\[{"current":105,"line":[0-9]*,"hold":false}\]' || fail "the grid as JSON"
 "$pm" sign --role map --key map1.key --trust roots.dsse fleet.map map.dsse
 "$pm" verify --trust roots.dsse map.dsse >/dev/null || fail "signed map"
 "$pm" show --json map.dsse | grep -q '"serial":2026112101' || fail "show --json of a signed map"
