@@ -7,11 +7,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
+
+/* A signal while a passphrase was asked for. */
+static volatile sig_atomic_t caught;
 
 /* One byte a time: what follows the line belongs to the next key. Returns the length, or -1. */
 static int read_line(int fd, char *line)
@@ -20,7 +24,7 @@ static int read_line(int fd, char *line)
 	for (;;) {
 		char c;
 		ssize_t got = read(fd, &c, 1);
-		if (got < 0 && errno == EINTR)
+		if (got < 0 && errno == EINTR && !caught)
 			continue;
 		if (got < 0 || (got == 0 && n == 0) || n + 1 == KEYS_MAX_PASSPHRASE)
 			return -1;
@@ -32,19 +36,40 @@ static int read_line(int fd, char *line)
 	return (int)n;
 }
 
+static void on_signal(int number)
+{
+	caught = number;
+}
+
+/* Until it is undone a signal ends the read, and not the process with a silent terminal. */
+static void catch_signals(struct sigaction before[3], bool undo)
+{
+	static const int numbers[3] = {SIGINT, SIGTERM, SIGTSTP};
+	struct sigaction action = {.sa_handler = on_signal};
+	sigemptyset(&action.sa_mask);
+	for (unsigned i = 0; i < 3; i++)
+		sigaction(numbers[i], undo ? &before[i] : &action, undo ? NULL : &before[i]);
+}
+
 static int ask(int terminal, const char *prompt, const char *what, char *passphrase)
 {
 	struct termios before, silent;
+	struct sigaction actions[3];
 	int n;
 	if (tcgetattr(terminal, &before) != 0)
 		return -1;
 	silent = before;
 	silent.c_lflag &= ~(tcflag_t)ECHO;
+	caught = 0;
+	catch_signals(actions, false);
 	tcsetattr(terminal, TCSAFLUSH, &silent);
 	dprintf(terminal, "%s for %s: ", prompt, what);
 	n = read_line(terminal, passphrase);
 	tcsetattr(terminal, TCSAFLUSH, &before);
 	dprintf(terminal, "\n");
+	catch_signals(actions, true);
+	if (caught)
+		raise(caught);
 	return n;
 }
 
