@@ -41,6 +41,7 @@ struct box {
 	uint64_t wake_ns; /* nothing happens before then but packets */
 	uint64_t burst;   /* packets lost in a row */
 	bool is_receiving;
+	bool is_retired; /* takes no further part in the run */
 	int error; /* fatal, of the receiver */
 };
 

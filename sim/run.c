@@ -28,7 +28,7 @@ static int run_advance(struct run *r, uint64_t now_ns)
 	int result = 0;
 	r->now_ns = now_ns;
 	for (size_t i = 0; i < r->num_boxes && result == 0; i++)
-		if (r->boxes[i].wake_ns <= now_ns)
+		if (r->boxes[i].wake_ns <= now_ns && !r->boxes[i].is_retired)
 			result = box_run(&r->boxes[i], now_ns);
 		else
 			r->boxes[i].now_ns = now_ns;
@@ -49,7 +49,8 @@ static int run_transmit(struct run *r)
 				return result;
 			r->report->packets_sent++;
 			for (size_t i = 0; i < r->num_boxes && result == 0; i++)
-				result = box_send(&r->boxes[i], n, buffer, &packet, r->now_ns);
+				if (!r->boxes[i].is_retired)
+					result = box_send(&r->boxes[i], n, buffer, &packet, r->now_ns);
 			if (result != 0)
 				return result;
 			if (r->options->progress && r->report->packets_sent % RUN_PROGRESS_PACKETS == 0)
@@ -61,27 +62,27 @@ static int run_transmit(struct run *r)
 	return 0;
 }
 
-/* How many of those who lack something can never get it. True when that is all of them. */
-static bool run_count_stuck(struct run *r)
+/* Boxes of which nothing more is to be learnt leave the run: those that lack nothing, and, when asked for (which
+ * costs), those that can never get what they lack. A box leaves at the same moment whatever others are played. True
+ * when none is left. */
+static bool run_retire(struct run *r, bool is_outlook_asked)
 {
 	bool all = true;
-	memset(r->report->stuck, 0, sizeof r->report->stuck);
 	for (size_t i = 0; i < r->num_boxes; i++) {
+		struct box *b = &r->boxes[i];
 		enum report_stuck why = REPORT_NOT_ON_AIR;
-		const enum outlook outlook = outlook_of(&r->boxes[i], r->now_ns, &why);
-		all &= outlook != OUTLOOK_OPEN;
+		enum outlook outlook = OUTLOOK_OPEN;
+		if (b->is_retired)
+			continue;
+		if (is_outlook_asked)
+			outlook = outlook_of(b, r->now_ns, &why);
+		else if (box_is_settled(b))
+			outlook = OUTLOOK_CONTENT;
 		r->report->stuck[why] += outlook == OUTLOOK_STUCK;
+		all &= outlook != OUTLOOK_OPEN;
+		b->is_retired = outlook != OUTLOOK_OPEN;
 	}
 	return all;
-}
-
-/* Asked ever more rarely, for it costs. */
-static bool run_is_stuck(struct run *r)
-{
-	if (r->now_ns < r->outlook_check_ns)
-		return false;
-	r->outlook_check_ns = r->now_ns + r->now_ns / RUN_OUTLOOK_PART;
-	return run_count_stuck(r);
 }
 
 /* Nothing is to come, and nobody lacks anything that he could get. */
@@ -95,10 +96,12 @@ static bool run_is_settled(struct run *r)
 	if (headend_next_update(r->headend, r->now_ns - r->heard_ns) < r->scenario->duration_ns ||
 		moments_next(&r->headend->moments, r->now_ns - r->heard_ns) != SCENARIO_NEVER)
 		return false;
-	for (size_t i = 0; i < r->num_boxes; i++)
-		if (!box_is_settled(&r->boxes[i]))
-			return run_is_stuck(r);
-	return true;
+	if (run_retire(r, false))
+		return true;
+	if (r->now_ns < r->outlook_check_ns)
+		return false;
+	r->outlook_check_ns = r->now_ns + r->now_ns / RUN_OUTLOOK_PART;
+	return run_retire(r, true);
 }
 
 static uint64_t run_time_to_hear(const struct scenario *s)
@@ -126,11 +129,11 @@ static int run_play(struct run *r)
 		if (update < next)
 			next = update;
 		if (next >= r->scenario->duration_ns && headend_deadline(r->headend) == SCENARIO_NEVER &&
-			run_count_stuck(r))
+			run_retire(r, true))
 			break;
 		if (next >= r->scenario->duration_ns) {
 			result = run_advance(r, r->scenario->duration_ns);
-			(void)run_count_stuck(r);
+			(void)run_retire(r, true);
 			return result;
 		}
 		result = run_advance(r, next);

@@ -41,12 +41,22 @@ refuses 1 "there is no such thing here" "$sim" merge gone.json
 "$sim" run "$stories/map-change.ini" --json a.json >/dev/null
 "$sim" run "$stories/map-change.ini" --json b.json >/dev/null
 cmp a.json b.json || fail "the same seed gives another run"
+"$sim" run "$stories/map-change.ini" --jobs 3 --json jobs.json >/dev/null
+cmp a.json jobs.json || fail "jobs change what a run says"
 "$sim" run "$stories/map-change.ini" --seed 5 --json c.json >/dev/null
 cmp -s a.json c.json && fail "another seed gives the same run"
 cp "$stories"/*.map .
 { cat "$stories/map-change.ini" && printf '\n[expect what cannot be]\nversion = 105\nat-least = 50%%\n'; } >broken.ini
 "$sim" fleet broken.ini >out.txt && fail "a bound that is not met goes unnoticed"
 grep -q '^FAIL what cannot be' out.txt || fail "it does not say which bound is not met"
+
+# ---- runs that cannot be, or cannot end ----
+grep -v "^payload" "$stories/killed.ini" >names.ini
+refuses 1 "names.ini:27: kill-every: needs the images' bytes" "$sim" run names.ini
+printf '[scenario]\nduration = 30d\n[transmitter]\nrate = 64k\n[map m]\nfile = must.map\n[group g]\nclass = box\nversion = 90\n' \
+	>empty.ini
+"$sim" run empty.ini >out.txt
+grep -q "1 boxes can never complete: what they are to have is not on the air" out.txt || fail "it does not say why nothing comes"
 
 # ---- plots ----
 if command -v gnuplot >/dev/null; then
