@@ -52,7 +52,7 @@ grep -q '^FAIL what cannot be' out.txt || fail "it does not say which bound is n
 
 # ---- runs that cannot be, or cannot end ----
 grep -v "^payload" "$stories/killed.ini" >names.ini
-refuses 1 "names.ini:27: kill-every: needs the images' bytes" "$sim" run names.ini
+refuses 1 "names.ini:24: kill-every: needs the images' bytes" "$sim" run names.ini
 printf '[scenario]\nduration = 30d\n[transmitter]\nrate = 64k\n[map m]\nfile = must.map\n[group g]\nclass = box\nversion = 90\n' \
 	>empty.ini
 "$sim" run empty.ini >out.txt
