@@ -94,7 +94,11 @@ int report_merge(struct report *r, const struct report *other)
 	r->waiting += other->waiting;
 	for (unsigned i = 0; i < REPORT_NUM_STUCK; i++)
 		r->stuck[i] += other->stuck[i];
-	r->ended_ns = other->ended_ns > r->ended_ns ? other->ended_ns : r->ended_ns;
+	/* The run of all ends with that of the last. */
+	if (r->ended_ns == 0 || other->ended_ns == 0)
+		r->ended_ns = 0;
+	else if (other->ended_ns > r->ended_ns)
+		r->ended_ns = other->ended_ns;
 	/* The same packets, for different boxes; the last shard to end tells how many. */
 	r->packets_sent = other->packets_sent > r->packets_sent ? other->packets_sent : r->packets_sent;
 	r->packets_received += other->packets_received;

@@ -53,7 +53,7 @@ grep -q '^FAIL what cannot be' out.txt || fail "it does not say which bound is n
 # ---- runs that cannot be, or cannot end ----
 grep -v "^payload" "$stories/killed.ini" >names.ini
 refuses 1 "names.ini:24: kill-every: needs the images' bytes" "$sim" run names.ini
-printf '[scenario]\nduration = 30d\n[transmitter]\nrate = 64k\n[map m]\nfile = must.map\n[group g]\nclass = box\nversion = 90\n' \
+printf '[scenario]\nduration = 30d\n[transmitter]\nrate = 64k\n[map m]\nfile = must.map\n[group g]\nclass = box\nversion = 90\n[image i]\nclass = box\nversion = 105\nsize = 1M\nuntil = 5s\n' \
 	>empty.ini
 "$sim" run empty.ini >out.txt
 grep -q "1 boxes can never complete: what they are to have is not on the air" out.txt || fail "it does not say why nothing comes"
