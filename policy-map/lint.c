@@ -1,7 +1,10 @@
 #include "policy-map/lint.h"
 
 #include "common/carousel_error.h"
+#include "common/memory.h"
+#include "policy-map/lint_find.h"
 #include "policy-map/map_words.h"
+#include "policy-map/policy.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -13,12 +16,6 @@
 #define EXPIRES_SOON_S        (14u * DAY_S)
 #define FIRST_STEP_MAX        500u /* permyriad */
 #define FULL_AFTER_AT_LEAST_S (7u * DAY_S)
-
-struct lint {
-	const struct policy_map *map;
-	const struct lint_context *context;
-	unsigned errors, warnings;
-};
 
 bool lint_is_error(enum lint_code code)
 {
@@ -40,30 +37,96 @@ const char *lint_code_name(enum lint_code code)
 	return names[code];
 }
 
-__attribute__((format(printf, 5, 6))) static void find(
-	struct lint *l, enum lint_code code, uint32_t line, uint32_t column, const char *format, ...)
+/* ---- places ---- */
+
+static int index_lines(struct lint *l)
 {
-	struct lint_finding finding = {.code = code, .line = line, .column = column};
-	va_list args;
-	va_start(args, format);
-	vsnprintf(finding.message, sizeof finding.message, format, args);
-	va_end(args);
-	if (lint_is_error(code))
+	uint32_t count = 1;
+	for (size_t i = 0; i < l->len; i++)
+		count += l->text[i] == '\n';
+	l->starts = memory_alloc(NULL, count, sizeof *l->starts);
+	if (l->starts == NULL)
+		return CAROUSEL_E_MEMORY;
+	l->num_lines = 1;
+	for (size_t i = 0; i < l->len; i++) {
+		if (l->text[i] == '\n')
+			l->starts[l->num_lines++] = (uint32_t)i + 1;
+	}
+	return 0;
+}
+
+static bool is_end(char c)
+{
+	return c == '\n' || c == '\r';
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* The column of a word by its number, or by how it begins where `option` is not NULL; else 1. */
+static uint32_t column_of(const struct lint *l, uint32_t line, unsigned word, const char *option)
+{
+	size_t start, at;
+	if (line == 0 || line > l->num_lines)
+		return 0;
+	at = start = l->starts[line - 1];
+	for (unsigned n = 0; at < l->len && !is_end(l->text[at]); n++) {
+		while (at < l->len && is_blank(l->text[at]))
+			at++;
+		if (option ? l->len - at >= strlen(option) && memcmp(l->text + at, option, strlen(option)) == 0
+			   : n == word)
+			return at < l->len && !is_end(l->text[at]) ? (uint32_t)(at - start) + 1 : 1;
+		while (at < l->len && !is_blank(l->text[at]) && !is_end(l->text[at]))
+			at++;
+	}
+	return 1;
+}
+
+uint32_t lint_header_line(const struct lint *l, const char *word)
+{
+	size_t len = strlen(word);
+	for (uint32_t line = 1; line <= l->num_lines; line++) {
+		const char *start = l->text + l->starts[line - 1];
+		if (l->len - l->starts[line - 1] > len && memcmp(start, word, len) == 0 && is_blank(start[len]))
+			return line;
+	}
+	return 0;
+}
+
+static void report(struct lint *l, struct lint_finding *finding, const char *format, va_list args)
+{
+	vsnprintf(finding->message, sizeof finding->message, format, args);
+	if (lint_is_error(finding->code))
 		l->errors++;
 	else
 		l->warnings++;
 	if (l->context->report)
-		l->context->report(l->context->user, &finding);
+		l->context->report(l->context->user, finding);
+}
+
+void lint_find(struct lint *l, enum lint_code code, uint32_t line, unsigned word, const char *format, ...)
+{
+	struct lint_finding finding = {.code = code, .line = line, .column = column_of(l, line, word, NULL)};
+	va_list args;
+	va_start(args, format);
+	report(l, &finding, format, args);
+	va_end(args);
+}
+
+void lint_find_option(struct lint *l, enum lint_code code, uint32_t line, const char *option, const char *format, ...)
+{
+	struct lint_finding finding = {.code = code, .line = line, .column = column_of(l, line, 0, option)};
+	va_list args;
+	va_start(args, format);
+	report(l, &finding, format, args);
+	va_end(args);
 }
 
 static bool is_gated(const struct policy_row *r)
 {
 	return r->from_s || r->until_s || r->num_steps;
-}
-
-static const struct manifest *manifest_of(const struct lint *l, const struct policy_image *image)
-{
-	return image && l->context->manifest ? l->context->manifest(l->context->user, image->manifest_sha256) : NULL;
 }
 
 /* ---- rows of one (class, category) ---- */
@@ -73,7 +136,7 @@ static void check_flip(struct lint *l, const struct policy_row *gated, const str
 {
 	uint32_t v = gated->numbers.current;
 	if (v < later->numbers.acceptable || v > later->numbers.maximum)
-		find(l, LINT_GATE_FLIPS, gated->line, 1,
+		lint_find(l, LINT_GATE_FLIPS, gated->line, WORD_CURRENT,
 			"current %" PRIu32 " is not within %" PRIu32 " to %" PRIu32 " of line %" PRIu32
 			", where boxes come when this gate closes",
 			v, later->numbers.acceptable, later->numbers.maximum, later->line);
@@ -84,18 +147,18 @@ static void check_group(struct lint *l, const struct policy_row *const *rows, si
 	const struct policy_row *base = NULL, *last = rows[count - 1];
 	for (size_t i = 0; i < count; i++) {
 		if (!is_gated(rows[i]) && base)
-			find(l, LINT_TWO_BASES, rows[i]->line, 1,
+			lint_find(l, LINT_TWO_BASES, rows[i]->line, 0,
 				"%s %s has an ungated row on line %" PRIu32 " already", rows[i]->class_name,
 				rows[i]->category, base->line);
 		if (!is_gated(rows[i]) && base == NULL)
 			base = rows[i];
 	}
 	if (is_gated(last))
-		find(l, LINT_LAST_GATED, last->line, 1, "the last row of %s %s must have no gates", last->class_name,
-			last->category);
+		lint_find(l, LINT_LAST_GATED, last->line, WORD_OPTIONS, "the last row of %s %s must have no gates",
+			last->class_name, last->category);
 	if (count > MAX_GROUP_ROWS)
-		find(l, LINT_TOO_MANY_ROWS, last->line, 1, "%zu rows of %s %s, at most %u", count, last->class_name,
-			last->category, MAX_GROUP_ROWS);
+		lint_find(l, LINT_TOO_MANY_ROWS, last->line, 0, "%zu rows of %s %s, at most %u", count,
+			last->class_name, last->category, MAX_GROUP_ROWS);
 	for (size_t i = 0; i < count && count <= MAX_GROUP_ROWS; i++) {
 		for (size_t k = i + 1; k < count && is_gated(rows[i]); k++)
 			check_flip(l, rows[i], rows[k]);
@@ -128,88 +191,9 @@ static void check_production(struct lint *l)
 		policy_map_rows(m, class_name, "production", &production);
 		policy_map_rows(m, class_name, "*", &any);
 		if (production + any == 0)
-			find(l, LINT_NO_PRODUCTION, m->rows_by_name[i]->line, 1, "class %s has no row for production",
-				class_name);
+			lint_find(l, LINT_NO_PRODUCTION, m->rows_by_name[i]->line, WORD_CATEGORY,
+				"class %s has no row for production", class_name);
 	}
-}
-
-/* ---- images ---- */
-
-static void check_current(struct lint *l, const char *class_name, uint32_t current, uint32_t line)
-{
-	const struct policy_image *image = policy_map_image(l->map, class_name, current);
-	if (image == NULL)
-		find(l, LINT_NO_IMAGE, line, 1, "no image line for current: %s %" PRIu32, class_name, current);
-}
-
-static void check_currents(struct lint *l)
-{
-	const struct policy_map *m = l->map;
-	for (size_t i = 0; i < m->num_rows; i++)
-		check_current(l, m->rows[i].class_name, m->rows[i].numbers.current, m->rows[i].line);
-	for (size_t i = 0; i < m->num_overrides; i++) {
-		if (!m->overrides[i].never)
-			check_current(
-				l, m->overrides[i].class_name, m->overrides[i].numbers.current, m->overrides[i].line);
-	}
-}
-
-static void check_image(struct lint *l, const struct policy_image *image)
-{
-	const struct policy_image *first = policy_map_image(l->map, image->class_name, image->version);
-	const struct policy_image *before =
-		l->context->previous ? policy_map_image(l->context->previous, image->class_name, image->version) : NULL;
-	const struct manifest *m;
-	if (first != image)
-		find(l, LINT_DUPLICATE, image->line, 1, "%s %" PRIu32 " is on line %" PRIu32 " already",
-			image->class_name, image->version, first->line);
-	if (before && memcmp(before->sha256, image->sha256, HASH_SHA256_BYTES) != 0)
-		find(l, LINT_DIGEST_CHANGED, image->line, 1, "%s %" PRIu32 " was signed with another digest",
-			image->class_name, image->version);
-	if (l->context->slot_bytes && image->size_bytes > l->context->slot_bytes)
-		find(l, LINT_TOO_LARGE, image->line, 1, "%" PRIu64 " bytes do not fit a slot of %" PRIu64,
-			image->size_bytes, l->context->slot_bytes);
-	if (l->context->manifest == NULL)
-		return;
-	m = manifest_of(l, image);
-	if (m == NULL)
-		find(l, LINT_NO_MANIFEST, image->line, 1, "no manifest of this digest is published for %s %" PRIu32,
-			image->class_name, image->version);
-	else if (strcmp(m->class_name, image->class_name) != 0 || m->version != image->version ||
-		 memcmp(m->sha256, image->sha256, HASH_SHA256_BYTES) != 0 || m->layout.image_bytes != image->size_bytes)
-		find(l, LINT_MANIFEST_DIFFERS, image->line, 1,
-			"the manifest describes %s %" PRIu32 " of %" PRIu64
-			" bytes with another class, version, digest or size",
-			m->class_name, m->version, m->layout.image_bytes);
-}
-
-/* A box above maximum goes down to current: current must read what the newer version wrote. */
-static void check_recall(struct lint *l, const struct policy_row *row)
-{
-	const struct policy_map *maps[] = {l->map, l->context->previous};
-	const struct manifest *target = manifest_of(l, policy_map_image(l->map, row->class_name, row->numbers.current));
-	for (unsigned k = 0; k < 2 && target; k++) {
-		for (size_t i = 0; maps[k] && i < maps[k]->num_images; i++) {
-			const struct policy_image *image = &maps[k]->images[i];
-			const struct manifest *newer;
-			if (image->version <= row->numbers.maximum || strcmp(image->class_name, row->class_name) != 0)
-				continue;
-			newer = manifest_of(l, image);
-			if (newer && !manifest_has_data_format(target, newer->data_format))
-				find(l, LINT_DATA_FORMAT, row->line, 1,
-					"recall of %" PRIu32 " to %" PRIu32
-					", which cannot read its data format %" PRIu32,
-					image->version, row->numbers.current, newer->data_format);
-		}
-	}
-}
-
-static void check_images(struct lint *l)
-{
-	for (size_t i = 0; i < l->map->num_images; i++)
-		check_image(l, &l->map->images[i]);
-	for (size_t i = 0; i < l->map->num_rows; i++)
-		check_recall(l, &l->map->rows[i]);
 }
 
 /* ---- boxes ---- */
@@ -222,26 +206,31 @@ static void check_override(struct lint *l, const struct policy_override *o)
 		policy_map_rows(l->map, o->class_name, member ? member->category : "production", &count);
 	const struct policy_override *first = policy_map_override(l->map, o->box_id, o->class_name);
 	if (first != o)
-		find(l, LINT_DUPLICATE, o->line, 1, "line %" PRIu32 " goes before this override of %s", first->line,
-			o->box_id);
+		lint_find(l, LINT_DUPLICATE, o->line, 1, "line %" PRIu32 " goes before this override of %s",
+			first->line, o->box_id);
 	if (count == 0)
 		rows = policy_map_rows(l->map, o->class_name, "*", &count);
 	if (!o->never && count && rows[count - 1]->numbers.minimum > o->numbers.current)
-		find(l, LINT_OVERRIDE_BELOW, o->line, 1,
+		lint_find(l, LINT_OVERRIDE_BELOW, o->line, WORD_CURRENT,
 			"current %" PRIu32 " is below the minimum %" PRIu32 " of line %" PRIu32, o->numbers.current,
 			rows[count - 1]->numbers.minimum, rows[count - 1]->line);
 	if (l->context->box_is_known && !l->context->box_is_known(l->context->user, o->box_id))
-		find(l, LINT_UNKNOWN_BOX, o->line, 1, "no box %s is known", o->box_id);
+		lint_find(l, LINT_UNKNOWN_BOX, o->line, 1, "no box %s is known", o->box_id);
 }
 
 static void check_boxes(struct lint *l)
 {
 	for (size_t i = 0; i < l->map->num_overrides; i++)
 		check_override(l, &l->map->overrides[i]);
+	for (size_t i = 0; i < l->map->num_members && l->context->box_is_known; i++) {
+		const struct policy_member *m = &l->map->members[i];
+		if (!l->context->box_is_known(l->context->user, m->box_id))
+			lint_find(l, LINT_UNKNOWN_BOX, m->line, 1, "no box %s is known", m->box_id);
+	}
 	for (size_t i = 1; i < l->map->num_members; i++) {
 		const struct policy_member *a = l->map->members_by_id[i - 1], *b = l->map->members_by_id[i];
 		if (strcmp(a->box_id, b->box_id) == 0)
-			find(l, LINT_DUPLICATE, b->line, 1, "line %" PRIu32 " makes %s a member already", a->line,
+			lint_find(l, LINT_DUPLICATE, b->line, 1, "line %" PRIu32 " makes %s a member already", a->line,
 				a->box_id);
 	}
 }
@@ -272,24 +261,56 @@ static bool is_for_production(const struct policy_row *row)
 	return strcmp(row->category, "production") == 0 || strcmp(row->category, "*") == 0;
 }
 
+/* The share that is let in at a time, the other gates not left out. */
+static uint32_t share_at(const struct policy_map *m, const struct policy_row *row, uint64_t now)
+{
+	if ((row->from_s && now < row->from_s) || (row->until_s && now >= row->until_s))
+		return 0;
+	return policy_ramp_permyriad(m, row, now);
+}
+
+static bool is_lowered_at(
+	const struct lint *l, const struct policy_row *row, const struct policy_row *before, uint64_t now)
+{
+	if (now < l->map->issued_s)
+		return false;
+	return share_at(l->map, row, now) < share_at(l->context->previous, before, now);
+}
+
+/* A ramp counts from `from`, else from the map's own issue: a later map puts the steps off when it does not say from
+ * when. Shares only change at steps, so those are the moments to look at. */
+static void check_ramp_lowered(struct lint *l, const struct policy_row *row, const struct policy_row *before)
+{
+	const struct policy_map *m = l->context->previous;
+	uint64_t start = before->from_s ? before->from_s : m->issued_s, lowered_at = UINT64_MAX;
+	if (is_lowered_at(l, row, before, l->map->issued_s))
+		lowered_at = l->map->issued_s;
+	for (unsigned i = 0; i < before->num_steps && lowered_at == UINT64_MAX; i++) {
+		uint64_t moment;
+		if (!__builtin_add_overflow(start, before->steps[i].after_s, &moment) &&
+			is_lowered_at(l, row, before, moment))
+			lowered_at = moment;
+	}
+	if (lowered_at != UINT64_MAX)
+		lint_find_option(l, LINT_RAMP_LOWERED, row->line,
+			"ramp=", "%g %% of the boxes at a time when the last signed map had %g %%",
+			share_at(l->map, row, lowered_at) / 100.0, share_at(m, before, lowered_at) / 100.0);
+}
+
 static void check_ramp(struct lint *l, const struct policy_row *row)
 {
 	const struct policy_row *before = find_before(l, row);
 	if (row->num_steps && row->steps[0].permyriad > FIRST_STEP_MAX)
-		find(l, LINT_RAMP_STEEP, row->line, 1, "the first step takes %g %% of the boxes at once",
-			row->steps[0].permyriad / 100.0);
+		lint_find_option(l, LINT_RAMP_STEEP, row->line,
+			"ramp=", "the first step takes %g %% of the boxes at once", row->steps[0].permyriad / 100.0);
 	if (row->num_steps && full_after(row) < FULL_AFTER_AT_LEAST_S)
-		find(l, LINT_RAMP_STEEP, row->line, 1, "all boxes within %g days", (double)full_after(row) / DAY_S);
+		lint_find_option(l, LINT_RAMP_STEEP, row->line, "ramp=", "all boxes within %g days",
+			(double)full_after(row) / DAY_S);
 	if (row->num_steps == 0 && l->context->previous && before == NULL && is_for_production(row))
-		find(l, LINT_RAMP_STEEP, row->line, 1, "current %" PRIu32 " is new and has no ramp: all boxes at once",
-			row->numbers.current);
-	for (unsigned i = 0; before && i < row->num_steps && i < before->num_steps; i++) {
-		if (row->steps[i].permyriad < before->steps[i].permyriad) {
-			find(l, LINT_RAMP_LOWERED, row->line, 1, "step %u takes %g %% where %g %% were signed", i + 1,
-				row->steps[i].permyriad / 100.0, before->steps[i].permyriad / 100.0);
-			break;
-		}
-	}
+		lint_find(l, LINT_RAMP_STEEP, row->line, WORD_CURRENT,
+			"current %" PRIu32 " is new and has no ramp: all boxes at once", row->numbers.current);
+	if (before && before->num_steps && row->num_steps)
+		check_ramp_lowered(l, row, before);
 }
 
 static void check_rollout(struct lint *l)
@@ -302,16 +323,16 @@ static void check_rollout(struct lint *l)
 							 : 0;
 		check_ramp(l, row);
 		if (boxes)
-			find(l, LINT_MAXIMUM_LOWERED, row->line, 1,
+			lint_find(l, LINT_MAXIMUM_LOWERED, row->line, WORD_MAXIMUM,
 				"%" PRIu64 " boxes run a version above maximum %" PRIu32, boxes, row->numbers.maximum);
 	}
 	if (previous && policy_map_compare(m, previous) <= 0)
-		find(l, LINT_SERIAL, 0, 0,
+		lint_find(l, LINT_SERIAL, lint_header_line(l, "serial"), 1,
 			"epoch %" PRIu32 " serial %" PRIu64 " is not above epoch %" PRIu32 " serial %" PRIu64
 			", which was signed last",
 			m->epoch, m->serial, previous->epoch, previous->serial);
 	if (m->expires_s && l->context->now_s && m->expires_s < l->context->now_s + EXPIRES_SOON_S)
-		find(l, LINT_EXPIRES_SOON, 0, 0, "the map expires within two weeks");
+		lint_find(l, LINT_EXPIRES_SOON, lint_header_line(l, "expires"), 1, "the map expires within two weeks");
 }
 
 /* ---- the text ---- */
@@ -328,14 +349,15 @@ static int check_text(struct lint *l, const char *text, size_t len)
 	map_words_init(&w, copy, len);
 	while (map_words_next(&w, &column) == 0) {
 		if (w.comment)
-			find(l, LINT_COMMENT, w.number, w.comment_column, "this comment goes on the air with the map");
+			lint_find_option(
+				l, LINT_COMMENT, w.number, w.comment, "this comment goes on the air with the map");
 	}
 	memory_free(NULL, copy);
 	result = policy_map_format(NULL, text, len, &canonical, &canonical_len, NULL);
 	if (result)
 		return result;
 	if (canonical_len != len || memcmp(canonical, text, len) != 0)
-		find(l, LINT_NOT_CANONICAL, 0, 0, "the map is not in canonical form: fmt brings it there");
+		lint_find(l, LINT_NOT_CANONICAL, 0, 0, "the map is not in canonical form: fmt brings it there");
 	memory_free(NULL, canonical);
 	return 0;
 }
@@ -343,15 +365,17 @@ static int check_text(struct lint *l, const char *text, size_t len)
 int lint_map(const struct policy_map *map, const char *text, size_t len, const struct lint_context *context,
 	unsigned *errors, unsigned *warnings)
 {
-	struct lint l = {.map = map, .context = context};
-	int result;
-	check_groups(&l);
-	check_currents(&l);
-	check_images(&l);
-	check_boxes(&l);
-	check_rollout(&l);
-	check_production(&l);
-	result = check_text(&l, text, len);
+	struct lint l = {.map = map, .context = context, .text = text, .len = len};
+	int result = index_lines(&l);
+	if (result == 0) {
+		check_groups(&l);
+		lint_images(&l);
+		check_boxes(&l);
+		check_rollout(&l);
+		check_production(&l);
+		result = check_text(&l, text, len);
+	}
+	memory_free(NULL, l.starts);
 	*errors = l.errors;
 	*warnings = l.warnings;
 	return result;

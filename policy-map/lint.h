@@ -41,17 +41,20 @@ enum lint_code { LINT_LIST(LINT_ENUM) LINT_NUM_CODES };
 
 struct lint_finding {
 	enum lint_code code;
-	uint32_t line, column; /* 0: the file as a whole */
+	uint32_t line, column; /* from 1, in bytes; 0: the file as a whole */
 	char message[192];
 };
 
 struct lint_context {
 	const struct policy_map *previous; /* last signed; NULL: none is known */
 	uint64_t now_s;                    /* UTC; 0: not known */
-	uint64_t slot_bytes;               /* 0: not known */
+	uint64_t slot_bytes;               /* of the smallest slot; 0: not known */
+	struct fec_limits fec_limits;      /* of the weakest boxes; zeros: those of the schemes */
 	void *user;                        /* of the callbacks, which may be NULL */
 	/* The manifest with this digest, or NULL. */
 	const struct manifest *(*manifest)(void *user, const uint8_t sha256[HASH_SHA256_BYTES]);
+	/* Every manifest that is published, one after the other; NULL behind the last. */
+	const struct manifest *(*published)(void *user, size_t i);
 	/* Is there a box of this id? */
 	bool (*box_is_known)(void *user, const char *box_id);
 	/* How many boxes of a class run a version above `version`. */

@@ -56,6 +56,12 @@ static const struct manifest *find_manifest(void *user, const uint8_t sha256[HAS
 	return catalogue_find(&run->catalogue, sha256);
 }
 
+static const struct manifest *published(void *user, size_t i)
+{
+	const struct run *run = user;
+	return i < run->catalogue.count ? &run->catalogue.entries[i]->manifest : NULL;
+}
+
 static bool box_is_known(void *user, const char *box_id)
 {
 	struct run *run = user;
@@ -107,7 +113,9 @@ static int run_lint(const struct cli *cli, const struct document *d, struct run 
 		.now_s = clock_wall_s(),
 		.slot_bytes = run->linting->slot_bytes,
 		.user = run,
+		.fec_limits = run->linting->fec_limits,
 		.manifest = run->linting->catalogue_path ? find_manifest : NULL,
+		.published = run->linting->catalogue_path ? published : NULL,
 		.box_is_known = run->fleet ? box_is_known : NULL,
 		.boxes_above = run->fleet ? boxes_above : NULL,
 		.report = report};

@@ -6,10 +6,11 @@
 #include "policy-map/lint.h"
 
 struct linting {
-	const char *previous_path;  /* last signed map, or NULL */
-	const char *catalogue_path; /* or NULL */
-	const char *fleet_path;     /* or NULL */
-	uint64_t slot_bytes;        /* 0: not known */
+	const char *previous_path;    /* last signed map, or NULL */
+	const char *catalogue_path;   /* or NULL */
+	const char *fleet_path;       /* or NULL */
+	uint64_t slot_bytes;          /* 0: not known */
+	struct fec_limits fec_limits; /* zeros: not known */
 	bool errors_only;
 	json_t *findings;          /* an array to add to, instead of lines on stderr; NULL: lines */
 	unsigned errors, warnings; /* result */

@@ -1,3 +1,4 @@
+/* covers: policy-map/lint_images.c */
 #include "tests/lib/test.h"
 
 #include "common/carousel_error.h"
@@ -139,7 +140,7 @@ static void test_against_the_last_signed(void **state)
 		with_head("6", "map      a  *  1 2 5 9\nimage    a  5  " SHA_B "  size=1000 manifest=" SHA_A "\n"));
 	const struct lint_context context = {.previous = same}, changed = {.previous = lower};
 	(void)state;
-	expect_with("map      a  *  1 2 5 9\n" IMAGE("5"), &context, LINT_SERIAL, 0);
+	expect_with("map      a  *  1 2 5 9\n" IMAGE("5"), &context, LINT_SERIAL, 3);
 	expect_with("map      a  *  1 2 5 9\n" IMAGE("5"), &changed, LINT_DIGEST_CHANGED, 6);
 	policy_map_free(same);
 	policy_map_free(lower);
@@ -152,7 +153,7 @@ static void test_text_and_time(void **state)
 	expect_with("map      a  *  1 2 5 9  # why\n" IMAGE("5"), NULL, LINT_COMMENT, 5);
 	expect_with("map a * 1 2 5 9\n" IMAGE("5"), NULL, LINT_NOT_CANONICAL, 0);
 	expect_with(
-		"expires  2026-12-05T09:59:59Z\nmap      a  *  1 2 5 9\n" IMAGE("5"), &context, LINT_EXPIRES_SOON, 0);
+		"expires  2026-12-05T09:59:59Z\nmap      a  *  1 2 5 9\n" IMAGE("5"), &context, LINT_EXPIRES_SOON, 5);
 	expect_with("map      a  *  1 2 5 9\n" IMAGE("5"), &slot, LINT_TOO_LARGE, 6);
 	lint("expires  2026-12-05T10:00:00Z\nmap      a  *  1 2 5 9\n" IMAGE("5"), &context);
 	assert_int_equal(found.warnings, 0);
@@ -212,6 +213,215 @@ static void test_fleet(void **state)
 	expect_with("map      a  *  1 2 5 8\n" IMAGE("5"), &above, LINT_MAXIMUM_LOWERED, 5);
 	lint("map      a  *  1 2 5 9\n" IMAGE("5"), &above);
 	assert_int_equal(found.warnings, 0);
+}
+
+/* ---- every rule, and where it points ---- */
+
+#define TWO(version, digest) "image    a  " version "  " digest "  size=1000 manifest=" digest "\n"
+#define TWO_IMAGES           IMAGE("4") TWO("5", SHA_B)
+
+/* A map that breaks one rule, and file:line:column of the finding. Lines count from the fifth of the file. */
+struct rule {
+	enum lint_code code;
+	unsigned line, column;
+	const char *lines;
+};
+
+static const struct rule syntax_rules[] = {
+	/* order of the four numbers */
+	{LINT_SYNTAX, 5, 20, "map a production 3 2 5 9\n"},
+	{LINT_SYNTAX, 5, 22, "map a production 1 6 5 9\n"},
+	{LINT_SYNTAX, 5, 24, "map a production 1 2 5 4\n"},
+	/* versions 0 and 4294967295 as current */
+	{LINT_SYNTAX, 5, 22, "map a production 0 0 0 9\n"},
+	{LINT_SYNTAX, 5, 22, "map a production 1 1 4294967295 4294967295\n"},
+	{LINT_SYNTAX, 5, 21, "override 00a1 a 0 0 0 0\n"},
+	/* unknown words and options */
+	{LINT_SYNTAX, 5, 1, "mpa a production 1 2 5 9\n"},
+	{LINT_SYNTAX, 5, 27, "map a production 1 2 5 9  rmap=5%\n"},
+	{LINT_SYNTAX, 5, 27, "map a production 1 2 5 9  never\n"},
+	{LINT_SYNTAX, 6, 25, "map a * 1 2 5 9\noverride 00a1 a 5 5 5 5 until=2026-12-01T00:00Z\n"},
+	/* illegal ids, names and values */
+	{LINT_SYNTAX, 5, 8, "member 00A1 beta\n"},
+	{LINT_SYNTAX, 5, 10, "override 00/a1 a never\n"},
+	{LINT_SYNTAX, 5, 5, "map * production 1 2 5 9\n"},
+	{LINT_SYNTAX, 5, 26, "map a production 1 2 5 9 ramp=5%,4%@+1d\n"},
+	{LINT_SYNTAX, 5, 26, "map a production 1 2 5 9 from=yesterday\n"},
+	{LINT_SYNTAX, 5, 11, "image a 5 sha256:00 size=1 manifest=sha256:00\n"},
+};
+
+static void test_syntax_rules(void **state)
+{
+	const struct policy_map_options strict = {.strict = true};
+	(void)state;
+	for (size_t i = 0; i < sizeof syntax_rules / sizeof *syntax_rules; i++) {
+		const struct rule *r = &syntax_rules[i];
+		const char *text = with_head("7", r->lines);
+		struct policy_map_error e;
+		struct policy_map *map;
+		if (policy_map_parse(NULL, text, strlen(text), &strict, &map, &e) == 0)
+			fail_msg("no error: %s", r->lines);
+		if (e.line != r->line || e.column != r->column)
+			print_error(
+				"%u:%u, not %u:%u: %s: %s", e.line, e.column, r->line, r->column, e.message, r->lines);
+		assert_true(e.line == r->line && e.column == r->column && e.message[0]);
+	}
+}
+
+static const struct rule rules[] = {
+	{LINT_TWO_BASES, 6, 1, "map      a  *  1 2 5 9\nmap      a  *  1 2 5 9\n" IMAGE("5")},
+	{LINT_LAST_GATED, 5, 25, "map      a  *  1 2 5 9  ramp=5%\n" IMAGE("5")},
+	{LINT_GATE_FLIPS, 5, 20, "map      a  *  1 2 5 9  ramp=5%\nmap      a  *  1 2 4 4\n" IMAGE("4") IMAGE("5")},
+	{LINT_GATE_FLIPS, 5, 20, "map      a  *  1 2 3 9  ramp=5%\nmap      a  *  4 4 4 4\n" IMAGE("3") IMAGE("4")},
+	{LINT_NO_IMAGE, 5, 20, "map      a  *  1 2 3 9\n"},
+	{LINT_NO_IMAGE, 6, 23, "map      a  *  1 2 3 9\noverride 00a1  a  1 2 4 4\n" IMAGE("3")},
+	{LINT_DUPLICATE, 7, 10, "map      a  *  1 2 5 9\nmember   00a1  beta\nmember   00a1  beta\n" IMAGE("5")},
+	{LINT_DUPLICATE, 7, 10,
+		"map      a  *  1 2 5 9\noverride 00a1  a  5 5 5 5\noverride 00a1  a  5 5 5 5\n" IMAGE("5")},
+	{LINT_DUPLICATE, 7, 13, "map      a  *  1 2 5 9\n" IMAGE("5") IMAGE("5")},
+	{LINT_TOO_LARGE, 6, 89,
+		"map      a  *  1 2 5 9\nimage    a  5  " SHA_A "  size=946270874881 manifest=" SHA_A "\n"},
+	{LINT_OVERRIDE_BELOW, 6, 23, "map      a  *  4 4 5 9\noverride 00a1  a  3 3 3 3\n" IMAGE("3") IMAGE("5")},
+	{LINT_RAMP_STEEP, 5, 25, "map      a  *  1 2 5 9  ramp=5.01%,100%@+7d\nmap      a  *  1 2 4 9\n" TWO_IMAGES},
+	{LINT_RAMP_STEEP, 5, 25, "map      a  *  1 2 5 9  ramp=5%,100%@+167h\nmap      a  *  1 2 4 9\n" TWO_IMAGES},
+	{LINT_NO_PRODUCTION, 5, 13, "map      a  beta  1 2 5 9\n" IMAGE("5")},
+	{LINT_COMMENT, 5, 25, "map      a  *  1 2 5 9  # why\n" IMAGE("5")},
+	{LINT_COMMENT, 5, 1, "# the whole line\nmap      a  *  1 2 5 9\n" IMAGE("5")},
+	{LINT_NOT_CANONICAL, 0, 0, "map a * 1 2 5 9\n" IMAGE("5")},
+};
+
+static const struct rule *expected;
+
+static void note_place(void *user, const struct lint_finding *f)
+{
+	note(user, f);
+	if (f->code != expected->code || f->line != expected->line || f->column != expected->column)
+		fail_msg("%u:%u: %s [%s], not %u:%u [%s]: %s", f->line, f->column, f->message, lint_code_name(f->code),
+			expected->line, expected->column, lint_code_name(expected->code), expected->lines);
+}
+
+/* This finding at this place, and no other. */
+static void expect_at(const struct rule *r, const struct lint_context *context)
+{
+	const char *text = with_head("7", r->lines);
+	struct policy_map *map = parse(text);
+	struct lint_context c = context ? *context : (struct lint_context){0};
+	memset(&found, 0, sizeof found);
+	c.report = note_place;
+	expected = r;
+	assert_int_equal(lint_map(map, text, strlen(text), &c, &found.errors, &found.warnings), 0);
+	if (found.count[r->code] != 1)
+		fail_msg("%s: not found: %s", lint_code_name(r->code), r->lines);
+	assert_int_equal(found.errors, lint_is_error(r->code));
+	assert_int_equal(found.warnings, !lint_is_error(r->code));
+	policy_map_free(map);
+}
+
+static const struct manifest *publish(void *user, size_t i)
+{
+	(void)user;
+	return i < 2 ? &manifests[i] : NULL;
+}
+
+static void set_manifests(void)
+{
+	memset(manifests, 0, sizeof manifests);
+	for (unsigned i = 0; i < 2; i++) {
+		const char *digest = i ? SHA_B : SHA_A;
+		strcpy(manifests[i].class_name, "a");
+		manifests[i].version = 4 + i;
+		manifests[i].layout.image_bytes = 1000;
+		manifests[i].layout.oti = (struct fec_oti){.encoding_id = 6,
+			.transfer_length = 4096,
+			.symbol_size = 1024,
+			.num_blocks = 1,
+			.num_sub_blocks = 1,
+			.alignment = 4};
+		manifests[i].data_format = 1 + i;
+		assert_int_equal(hash_parse_sha256(digest, strlen(digest), manifests[i].sha256), 0);
+	}
+}
+
+static void test_every_rule(void **state)
+{
+	struct policy_map *same = parse(with_head("7", "map      a  *  1 2 5 9\n" IMAGE("5")));
+	struct policy_map *lower = parse(with_head("6", "map      a  *  1 2 5 9  ramp=2%,9%@+1d,100%@+8d\n"
+							"map      a  *  1 2 4 9\n" TWO_IMAGES));
+	const struct lint_context after_same = {.previous = same}, after_lower = {.previous = lower},
+				  at_issue = {.now_s = ISSUED}, slot = {.slot_bytes = 999},
+				  known = {.box_is_known = box_is_known}, above = {.boxes_above = boxes_above},
+				  manifests_only = {.manifest = find_manifest},
+				  catalogue = {.manifest = find_manifest, .published = publish};
+	struct lint_context limits = catalogue;
+	(void)state;
+	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+		expect_at(&rules[i], NULL);
+#define EXPECT(context, code, line, column, lines) expect_at(&(struct rule){code, line, column, lines}, &(context))
+	EXPECT(after_same, LINT_SERIAL, 3, 10, "map      a  *  1 2 5 9\n" IMAGE("5"));
+	EXPECT(after_lower, LINT_DIGEST_CHANGED, 6, 16, "map      a  *  1 2 5 9\n" IMAGE("5"));
+	EXPECT(after_lower, LINT_RAMP_STEEP, 5, 20, "map      a  *  1 2 6 9\n" IMAGE("6"));
+	EXPECT(after_lower, LINT_RAMP_LOWERED, 5, 25,
+		"map      a  *  1 2 5 9  ramp=2%,100%@+8d\nmap      a  *  1 2 4 9\n" TWO_IMAGES);
+	EXPECT(at_issue, LINT_EXPIRES_SOON, 5, 10,
+		"expires  2026-12-05T09:59:59Z\nmap      a  *  1 2 5 9\n" IMAGE("5"));
+	EXPECT(slot, LINT_TOO_LARGE, 6, 89, "map      a  *  1 2 5 9\n" IMAGE("5"));
+	EXPECT(known, LINT_UNKNOWN_BOX, 6, 10, "map      a  *  1 2 5 9\noverride 00a2  *  never\n" IMAGE("5"));
+	EXPECT(known, LINT_UNKNOWN_BOX, 6, 10, "map      a  *  1 2 5 9\nmember   00a2  beta\n" IMAGE("5"));
+	EXPECT(above, LINT_MAXIMUM_LOWERED, 5, 22, "map      a  *  1 2 5 8\n" IMAGE("5"));
+	set_manifests();
+	EXPECT(catalogue, LINT_NO_MANIFEST, 6, 99,
+		"map      a  *  1 2 4 9\nimage    a  4  " SHA_A "  size=1000 manifest=sha256:"
+		"0000000000000000000000000000000000000000000000000000000000000000\n");
+	EXPECT(catalogue, LINT_MANIFEST_DIFFERS, 6, 99,
+		"map      a  *  1 2 4 9\nimage    a  4  " SHA_A "  size=1001 manifest=" SHA_A "\n");
+	manifests[1].version = 4; /* the same version twice */
+	EXPECT(catalogue, LINT_DIGEST_CHANGED, 6, 16, "map      a  *  1 2 4 9\n" IMAGE("4"));
+	manifests[1].version = 5;
+	/* Format 2 comes from a version that is published though the map no longer names it. */
+	EXPECT(catalogue, LINT_DATA_FORMAT, 5, 20, "map      a  *  1 2 4 4\n" IMAGE("4"));
+	EXPECT(manifests_only, LINT_DATA_FORMAT, 5, 20, "map      a  *  1 2 4 4\n" TWO_IMAGES);
+	EXPECT(catalogue, LINT_DATA_FORMAT, 6, 23, "map      a  *  1 2 5 9\noverride 00a1  a  4 4 4 4\n" TWO_IMAGES);
+	limits.fec_limits = (struct fec_limits){.max_block_symbols = 3};
+	EXPECT(limits, LINT_TOO_LARGE, 6, 99, "map      a  *  1 2 4 9\n" IMAGE("4"));
+	limits.fec_limits = (struct fec_limits){.max_symbol_size = 1023};
+	EXPECT(limits, LINT_TOO_LARGE, 6, 99, "map      a  *  1 2 4 9\n" IMAGE("4"));
+	limits.fec_limits = (struct fec_limits){.max_transfer_length = 999};
+	EXPECT(limits, LINT_TOO_LARGE, 6, 89, "map      a  *  1 2 4 9\n" IMAGE("4"));
+	limits.fec_limits =
+		(struct fec_limits){.max_transfer_length = 4096, .max_block_symbols = 4, .max_symbol_size = 1024};
+	lint("map      a  *  1 2 4 9\n" IMAGE("4"), &limits);
+	assert_int_equal(found.errors, 0);
+	policy_map_free(same);
+	policy_map_free(lower);
+}
+
+/* A later map that does not say from when its ramp counts puts off the steps of the one before. */
+static void test_a_ramp_that_begins_anew(void **state)
+{
+	static const char gated[] =
+		"map      a  *  1 2 5 9  ramp=2%,9%@+1d,100%@+8d\nmap      a  *  1 2 4 9\n" TWO_IMAGES;
+	static const char early[] =
+		"carousel-map 1\nepoch    1\nserial   6\nissued   2026-11-19T10:00:00Z\n"
+		"map      a  *  1 2 5 9  ramp=2%,9%@+1d,100%@+8d\nmap      a  *  1 2 4 9\n" TWO_IMAGES;
+	struct policy_map *previous = parse(early);
+	const struct lint_context context = {.previous = previous};
+	(void)state;
+	EXPECT(context, LINT_RAMP_LOWERED, 5, 25, gated);
+	lint("map      a  *  1 2 5 9  from=2026-11-19T10:00:00Z ramp=2%,9%@+1d,100%@+8d\nmap      a  *  1 2 4 "
+	     "9\n" TWO_IMAGES,
+		&context);
+	assert_int_equal(found.warnings, 0);
+	policy_map_free(previous);
+}
+
+static void test_too_many_rows(void **state)
+{
+	char lines[8192] = "";
+	(void)state;
+	for (unsigned i = 0; i < 64; i++)
+		strcat(lines, "map      a  *  1 2 5 9  ramp=5%\n");
+	strcat(lines, "map      a  *  1 2 5 9\n" IMAGE("5"));
+	expect_at(&(struct rule){LINT_TOO_MANY_ROWS, 69, 1, lines}, NULL);
 }
 
 /* ---- what a map without errors promises ---- */
@@ -296,6 +506,10 @@ int main(void)
 		cmocka_unit_test(test_text_and_time),
 		cmocka_unit_test(test_manifests),
 		cmocka_unit_test(test_fleet),
+		cmocka_unit_test(test_syntax_rules),
+		cmocka_unit_test(test_every_rule),
+		cmocka_unit_test(test_a_ramp_that_begins_anew),
+		cmocka_unit_test(test_too_many_rows),
 		cmocka_unit_test(test_no_box_flips_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
