@@ -16,6 +16,7 @@ struct edit_line {
 	char *words[POLICY_MAP_MAX_WORDS];
 	char *comment;
 	bool is_gone;
+	bool is_new; /* put in by this edit */
 };
 
 struct map_edit {
@@ -163,6 +164,38 @@ static struct edit_line *find_header(struct map_edit *e, const char *word)
 	return NULL; /* not after a strict parse */
 }
 
+static const char *option_of(const struct edit_line *line, const char *name)
+{
+	for (unsigned w = FIRST_OPTION; w < line->count; w++) {
+		if (strncmp(line->words[w], name, strlen(name)) == 0)
+			return line->words[w];
+	}
+	return NULL;
+}
+
+/* A ramp without from= counts from the map's issue. So that it does not begin anew, it is told where it began. */
+static int pin_ramps(struct map_edit *e, const char *issued)
+{
+	char from[POLICY_MAX_NAME_BYTES];
+	snprintf(from, sizeof from, "from=%s", issued);
+	for (size_t i = 0; i < e->num_lines; i++) {
+		struct edit_line *line = &e->lines[i];
+		int result;
+		if (line->is_gone || line->is_new || line->count < FIRST_OPTION || strcmp(line->words[0], "map") != 0 ||
+			option_of(line, "ramp=") == NULL || option_of(line, "from="))
+			continue;
+		result = append_word(e, line, from);
+		if (result)
+			return result;
+		for (unsigned w = line->count - 1; w > FIRST_OPTION; w--) {
+			char *word = line->words[w];
+			line->words[w] = line->words[w - 1];
+			line->words[w - 1] = word;
+		}
+	}
+	return 0;
+}
+
 int map_edit_issue(struct map_edit *e, uint64_t now_s)
 {
 	struct edit_line *serial_line = find_header(e, "serial"), *issued_line = find_header(e, "issued");
@@ -172,6 +205,9 @@ int map_edit_issue(struct map_edit *e, uint64_t now_s)
 	if (serial_line == NULL || issued_line == NULL ||
 		map_value_number(serial_line->words[1], 1, UINT64_MAX - 1, &serial) != 0)
 		return CAROUSEL_E_INTERNAL;
+	result = pin_ramps(e, issued_line->words[1]);
+	if (result)
+		return result;
 	map_value_print_time(issued, now_s);
 	today = (uint64_t)(issued[0] - '0') * 1000 + (uint64_t)(issued[1] - '0') * 100 +
 		(uint64_t)(issued[2] - '0') * 10 + (uint64_t)(issued[3] - '0');
@@ -229,10 +265,20 @@ static uint32_t most(uint32_t a, uint32_t b)
 	return a > b ? a : b;
 }
 
-/* A row before line `at` with the same class and category, the new current, and gates. */
-static int insert_gated(struct map_edit *e, size_t at, uint32_t version, const char *const *gates, size_t num_gates)
+/* The first row of the same class and category. */
+static size_t first_of_group(const struct map_edit *e, const struct edit_line *line)
 {
-	struct edit_line row = e->lines[at];
+	size_t at = 0;
+	while (!is_row_of(&e->lines[at], line->words[1], line->words[2]))
+		at++;
+	return at;
+}
+
+/* A row before all of its class and category, with the new current, and gates. It is like the ungated one in `line`. */
+static int insert_gated(
+	struct map_edit *e, const struct edit_line *line, uint32_t version, const char *const *gates, size_t num_gates)
+{
+	struct edit_line row = *line;
 	struct policy_numbers n = numbers_of(&row);
 	int result;
 	n.current = version;
@@ -241,18 +287,23 @@ static int insert_gated(struct map_edit *e, size_t at, uint32_t version, const c
 	n.maximum = most(n.maximum, version);
 	row.count = FIRST_OPTION;
 	row.comment = NULL;
+	row.is_new = true;
 	result = set_numbers(e, &row, &n);
 	for (size_t i = 0; i < num_gates && result == 0; i++)
 		result = append_word(e, &row, gates[i]);
-	return result ? result : insert_line(e, at, &row);
+	return result ? result : insert_line(e, first_of_group(e, &row), &row);
 }
 
-static void drop_gated(struct map_edit *e, const char *class_name, const char *category, uint32_t version)
+/* Gated rows whose current is from one version to another. */
+static void drop_gated(struct map_edit *e, const char *class_name, const char *category, uint32_t first, uint32_t last)
 {
 	for (size_t i = 0; i < e->num_lines; i++) {
 		struct edit_line *line = &e->lines[i];
-		if (is_row_of(line, class_name, category) && is_gated(line) && numbers_of(line).current == version)
-			line->is_gone = true;
+		uint32_t current;
+		if (!is_row_of(line, class_name, category) || !is_gated(line))
+			continue;
+		current = numbers_of(line).current;
+		line->is_gone = current >= first && current <= last;
 	}
 }
 
@@ -260,23 +311,28 @@ int map_edit_promote(struct map_edit *e, const char *class_name, const char *cat
 	const char *const *gates, size_t num_gates)
 {
 	bool found = false;
-	drop_gated(e, class_name, category, version);
+	drop_gated(e, class_name, category, num_gates ? version : 1, version);
 	for (size_t i = 0; i < e->num_lines; i++) {
+		struct edit_line *line = &e->lines[i];
 		struct policy_numbers n;
+		bool is_base;
 		int result;
-		if (!is_row_of(&e->lines[i], class_name, category) || is_gated(&e->lines[i]))
+		if (line->is_new || !is_row_of(line, class_name, category))
 			continue;
-		found = true;
-		n = numbers_of(&e->lines[i]);
+		is_base = !is_gated(line);
+		found |= is_base;
+		n = numbers_of(line);
 		n.maximum = most(n.maximum, version);
-		if (num_gates == 0) {
+		if (is_base && num_gates == 0) {
 			n.current = version;
 			n.acceptable = least(n.acceptable, version);
 			n.minimum = least(n.minimum, version);
 		}
-		result = set_numbers(e, &e->lines[i], &n);
-		if (result == 0 && num_gates)
-			result = insert_gated(e, i++, version, gates, num_gates);
+		result = set_numbers(e, line, &n);
+		if (result == 0 && is_base && num_gates) {
+			result = insert_gated(e, line, version, gates, num_gates);
+			i++; /* all lines from the new one on have moved */
+		}
 		if (result)
 			return result;
 	}

@@ -21,12 +21,14 @@ void map_edit_free(struct map_edit *);
 int map_edit_print(struct map_edit *, char **text, size_t *len);
 
 /* Sets serial and issued: the serial becomes the day of `now_s` times 100 plus 1 (2026112101), or one more than it was.
- */
+ * Ramps that counted from the old issue get a from= that says so; otherwise they would begin anew. Errors: LIMIT,
+ * MEMORY. */
 int map_edit_issue(struct map_edit *, uint64_t now_s);
 
-/* Makes `version` current. With gates ("ramp=5%,100%@+7d", "from=..."; several words) a gated row goes before the
- * ungated one, which keeps its current; without, the ungated row takes it, and gated rows of the same version, which
- * have done their work, go. maximum is raised where it must be. Errors: NOT_FOUND (no row), LIMIT, MEMORY. */
+/* Makes `version` current. With gates ("ramp=5%,100%@+7d", "from=..."; several words) a gated row goes before all
+ * of its class and category, and the ungated one keeps its current; without, the ungated row takes it, and gated rows
+ * of it and of older versions, which have done their work, go. Maxima are raised where they must be. Errors: NOT_FOUND
+ * (no row), LIMIT, MEMORY. */
 int map_edit_promote(struct map_edit *, const char *class_name, const char *category, uint32_t version,
 	const char *const *gates, size_t num_gates);
 

@@ -146,7 +146,11 @@ refuses "it only ever grows" "$pm" trust rotate --trust roots.dsse --epoch 1 3.r
 refuses "serial-not-above" "$pm" lint --previous map.dsse fleet.map
 refuses "serial-not-above" "$pm" sign --role map --key map2.key --previous map.dsse fleet.map wrong.dsse
 sed 's/^image.*105.*//' fleet.map >noimage.map
-refuses "noimage.map:11:1: error: no image line for current" "$pm" lint noimage.map
+column=$(sed -n 11p noimage.map | grep -bo ' 105 ' | cut -d: -f1)
+refuses "noimage.map:11:$((column + 2)): error: no image line for current: box2-fpu-4mb 105 .no-image." "$pm" lint noimage.map
+refuses "" "$pm" lint --json noimage.map
+grep -q '{"severity":"error","code":"no-image","line":11,"column":'$((column + 2))',"message":"' out.txt || fail "lint --json"
+"$pm" lint --fec-symbol 1000 --slot 1G fleet.map 2>/dev/null >&2 || fail "FEC limits count for manifests only"
 refuses "2 errors" "$pm" sign --role map --key map2.key noimage.map wrong.dsse
 [ ! -e wrong.dsse ] || fail "a map with errors was signed"
 refuses "" "$pm" lint --strict fleet.map

@@ -58,6 +58,27 @@ static void test_issue(void **state)
 	map_edit_free(e);
 }
 
+/* Issued anew, a ramp goes on from where it was; one that this edit puts in counts from the new issue. */
+static void test_ramps_go_on(void **state)
+{
+	static const char *const gates[] = {"ramp=5%"};
+	struct map_edit *e = open_map("map      a  *  1 2 5 9  ramp=1%,5%@+1d hold  # slow\nmap      a  *  1 2 4 9\n"
+				      "map      b  *  1 2 5 9  from=2026-11-20T00:00Z ramp=1%\nmap      b  *  1 2 4 9\n"
+				      "map      c  *  1 2 4 9\n");
+	char *text;
+	size_t len;
+	(void)state;
+	assert_int_equal(map_edit_promote(e, "c", NULL, 7, gates, 1), 0);
+	assert_int_equal(map_edit_issue(e, 1795255200 + 86400), 0);
+	assert_int_equal(map_edit_issue(e, 1795255200 + 90000), 0);
+	assert_int_equal(map_edit_print(e, &text, &len), 0);
+	assert_non_null(strstr(text, "  from=2026-11-21T10:00:00Z ramp=1%,5%@+1d hold  # slow\n"));
+	assert_non_null(strstr(text, "5 9  from=2026-11-20T00:00Z ramp=1%\n"));
+	assert_non_null(strstr(text, "map      c  *  1 2 7 9  ramp=5%\n"));
+	memory_free(NULL, text);
+	map_edit_free(e);
+}
+
 static void test_promote_by_ramp_and_then_for_all(void **state)
 {
 	static const char *const gates[] = {"from=2026-11-22T00:00Z", "ramp=5%,100%@+7d"};
@@ -69,7 +90,12 @@ static void test_promote_by_ramp_and_then_for_all(void **state)
 		       "map      a  *     1 2 4 7\nmap      b  *     1 2 4 5\n");
 	e = open_map("map      a  *  1 2 7 7  ramp=5%\nmap      a  *  1 2 6 6  ramp=5%\nmap      a  *  1 2 4 7\n");
 	assert_int_equal(map_edit_promote(e, "a", NULL, 7, NULL, 0), 0);
-	expect_rows(e, "map      a  *  1 2 6 6  ramp=5%\nmap      a  *  1 2 7 7\n");
+	expect_rows(e, "map      a  *  1 2 7 7\n");
+	/* A newer ramp goes before one that is under way, whose boxes may have the newer version later on. */
+	e = open_map("# why\nmap      a  *  1 2 5 5  ramp=5%  # first\nmap      a  *  1 2 4 5\n");
+	assert_int_equal(map_edit_promote(e, "a", "*", 7, &gates[1], 1), 0);
+	expect_rows(e, "# why\nmap      a  *  1 2 7 7  ramp=5%,100%@+7d\nmap      a  *  1 2 5 7  ramp=5%  # first\n"
+		       "map      a  *  1 2 4 7\n");
 	e = open_map("map      a  *  1 2 7 7\n");
 	assert_int_equal(map_edit_promote(e, "z", NULL, 7, NULL, 0), CAROUSEL_E_NOT_FOUND);
 	assert_int_equal(map_edit_promote(e, "a", "beta", 7, NULL, 0), CAROUSEL_E_NOT_FOUND);
@@ -166,6 +192,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_changed),
 		cmocka_unit_test(test_issue),
+		cmocka_unit_test(test_ramps_go_on),
 		cmocka_unit_test(test_promote_by_ramp_and_then_for_all),
 		cmocka_unit_test(test_recall),
 		cmocka_unit_test(test_hold_and_release),
