@@ -1,5 +1,6 @@
 #include "carousel-tx/plan.h"
 
+#include "carousel-tx/occupancy.h"
 #include "common/carousel_error.h"
 #include "common/fec_oti.h"
 
@@ -8,6 +9,19 @@
 
 /* Of the sum of all weights: an image that nobody is known to want is on the air all the same. */
 #define PLAN_LEAST_SHARE 0.01
+/* Source symbols of a block leave a chunk at a time (common/object_layout.h). */
+#define PLAN_CHUNK_BYTES 4096u
+
+const char *const plan_fec_names[] = {"raptorq", "reed-solomon", "small-block", "none", NULL};
+
+static const struct {
+	uint32_t block_symbols, most_symbols, encoding_symbols;
+} plan_schemes[PLAN_NUM_FEC] = {
+	{PLAN_BLOCK_SYMBOLS, FEC_RAPTORQ_MAX_K, 0},
+	{200, FEC_RS_MAX_N, FEC_RS_MAX_N},
+	{24, FEC_SMALL_BLOCK_MAX_N, FEC_SMALL_BLOCK_MAX_N},
+	{PLAN_BLOCK_SYMBOLS, 0x10000, 0},
+};
 
 uint32_t plan_blocks(uint64_t size_bytes, uint32_t symbol_size, uint32_t block_symbols)
 {
@@ -31,8 +45,15 @@ static const char *plan_find_fault(const struct plan_config *c)
 		return "symbol size";
 	if (c->overhead_bytes > 10000)
 		return "overhead";
-	if (c->block_symbols > FEC_RAPTORQ_MAX_K)
+	if ((unsigned)c->fec >= PLAN_NUM_FEC)
+		return "scheme";
+	if (c->block_symbols > plan_schemes[c->fec].most_symbols)
 		return "block symbols";
+	if (c->encoding_symbols &&
+		(c->encoding_symbols > plan_schemes[c->fec].encoding_symbols ||
+			c->encoding_symbols <
+				(c->block_symbols ? c->block_symbols : plan_schemes[c->fec].block_symbols)))
+		return "encoding symbols";
 	if (!plan_is_within(c->loss.mean, 0, 0.99) || !plan_is_within(c->loss.variance, 0, 1) ||
 		!plan_is_within(c->loss.correlation, 0, 0.99999999))
 		return "loss";
@@ -70,11 +91,34 @@ static void plan_share_rate(const struct plan_config *c, struct plan_result *res
 		results[i].share /= sum;
 }
 
+static uint32_t plan_scheme_blocks(const struct plan_config *c, uint64_t size_bytes, uint32_t symbol_size)
+{
+	const uint32_t wanted = c->block_symbols ? c->block_symbols : plan_schemes[c->fec].block_symbols;
+	const uint64_t symbols = (size_bytes - 1) / symbol_size + 1;
+	if (c->fec == PLAN_RAPTORQ)
+		return plan_blocks(size_bytes, symbol_size, wanted);
+	return (uint32_t)((symbols - 1) / wanted + 1);
+}
+
+/* Symbols until the percentile is done with an image of so many. */
+static double plan_symbols(const struct plan_config *c, const struct plan_image *image, double symbols, uint32_t blocks)
+{
+	const double k = symbols / blocks, lacks = k * image->needed;
+	const uint32_t wanted = c->block_symbols ? c->block_symbols : plan_schemes[c->fec].block_symbols;
+	const uint32_t most = c->encoding_symbols ? c->encoding_symbols : plan_schemes[c->fec].encoding_symbols;
+	const double repair = most ? most - (double)wanted : 0;
+	const uint32_t symbol_size = c->symbol_size ? c->symbol_size : PLAN_SYMBOL_SIZE;
+	if (c->fec == PLAN_RAPTORQ)
+		return completion_symbols(&(struct completion_image){lacks, blocks}, &c->loss, c->percentile);
+	return occupancy_symbols(&(struct occupancy_image){lacks, lacks + repair, blocks,
+					 PLAN_CHUNK_BYTES / symbol_size, (k + repair) * blocks},
+		&c->loss, c->percentile);
+}
+
 int plan_compute(const struct plan_config *c, struct plan_result *results, const char **what)
 {
 	const uint32_t symbol_size = c->symbol_size ? c->symbol_size : PLAN_SYMBOL_SIZE;
 	const uint32_t overhead = c->overhead_bytes ? c->overhead_bytes : PLAN_OVERHEAD;
-	const uint32_t block_symbols = c->block_symbols ? c->block_symbols : PLAN_BLOCK_SYMBOLS;
 	const char *fault;
 	if (c->num_images > PLAN_MAX_IMAGES)
 		return CAROUSEL_E_LIMIT;
@@ -87,13 +131,11 @@ int plan_compute(const struct plan_config *c, struct plan_result *results, const
 	for (size_t i = 0; i < c->num_images; i++) {
 		struct plan_result *r = &results[i];
 		const double symbols = ceil((double)c->images[i].size_bytes / symbol_size);
-		struct completion_image image;
 		double packets_a_second;
 		r->rate_bps = (double)c->rate_bps * (1 - c->control_share) * r->share;
-		r->num_blocks = plan_blocks(c->images[i].size_bytes, symbol_size, block_symbols);
+		r->num_blocks = plan_scheme_blocks(c, c->images[i].size_bytes, symbol_size);
 		packets_a_second = r->rate_bps / 8 / (symbol_size + overhead);
-		image = (struct completion_image){symbols / r->num_blocks * c->images[i].needed, r->num_blocks};
-		r->symbols = completion_symbols(&image, &c->loss, c->percentile);
+		r->symbols = plan_symbols(c, &c->images[i], symbols, r->num_blocks);
 		r->overhead = r->symbols > 0 ? r->symbols / (symbols * c->images[i].needed) - 1 : 0;
 		r->cycle_s = symbols / packets_a_second;
 		r->airtime_s = r->symbols / packets_a_second;

@@ -20,12 +20,16 @@ struct plan_image {
 				hundredth */
 };
 
+enum plan_fec { PLAN_RAPTORQ, PLAN_REED_SOLOMON, PLAN_SMALL_BLOCK, PLAN_NO_CODE, PLAN_NUM_FEC };
+
 struct plan_config {
-	uint64_t rate_bps;           /* on the wire, 1000 to 10^12 */
-	double control_share;        /* of the rate, 0 to 0.5: documents, heartbeats, index */
-	uint32_t symbol_size;        /* bytes, 4 to 65528 [1024] */
-	uint32_t overhead_bytes;     /* of each packet: IP, UDP, LCT, payload id [49] */
-	uint32_t block_symbols;      /* source symbols a block at most [16384] */
+	uint64_t rate_bps;       /* on the wire, 1000 to 10^12 */
+	double control_share;    /* of the rate, 0 to 0.5: documents, heartbeats, index */
+	uint32_t symbol_size;    /* bytes, 4 to 65528 [1024] */
+	uint32_t overhead_bytes; /* of each packet: IP, UDP, LCT, payload id [49] */
+	enum plan_fec fec;
+	uint32_t block_symbols;      /* source symbols a block at most [by scheme: 16384, 200, 24, 16384] */
+	uint32_t encoding_symbols;   /* of a block of Reed-Solomon or small blocks, repair and all [255, 32] */
 	struct completion_loss loss; /* mean 0 to 0.99 */
 	double duty;                 /* share of the time that a box listens, above 0 to 1 */
 	double percentile;           /* share of boxes that shall be done, above 0, below 1 */
@@ -55,7 +59,11 @@ int plan_compute(const struct plan_config *, struct plan_result *results, const 
 /* The rate at which the slowest image's elapsed time is this: times scale with 1 / rate exactly. */
 double plan_rate_for(const struct plan_config *, const struct plan_result *results, double elapsed_s);
 
-/* Source blocks of an image and the symbols of its largest: no more than 255 blocks, none longer than need be. */
+/* Source blocks of a RaptorQ image: no more than 255, none longer than need be. */
 uint32_t plan_blocks(uint64_t size_bytes, uint32_t symbol_size, uint32_t block_symbols);
+
+/* "raptorq", "reed-solomon", "small-block", "none": as a config, a manifest and a scenario call them; NULL at the end.
+ */
+extern const char *const plan_fec_names[];
 
 #endif

@@ -29,9 +29,8 @@ static const struct object_layout_wish scenario_schemes[] = {
 
 static void scenario_read_fec(struct scenario *s, struct config_section *section)
 {
-	static const char *const names[] = {"raptorq", "reed-solomon", "small-block", "none", NULL};
 	static const uint32_t most[] = {FEC_RAPTORQ_MAX_K, FEC_RS_MAX_N, FEC_SMALL_BLOCK_MAX_N, 0x10000};
-	const int scheme = config_enum(section, "fec", 0, names);
+	const int scheme = config_enum(section, "fec", 0, plan_fec_names);
 	struct object_layout_wish *wish = &s->transmitter.wish;
 	*wish = scenario_schemes[scheme];
 	wish->kind = OBJECT_STRIPED;

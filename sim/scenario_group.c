@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define GROUP_MAX_NAME  50u
 #define GROUP_SECOND_NS 1000000000u
 #define GROUP_DAY_NS    (86400ull * GROUP_SECOND_NS)
 #define GROUP_YEAR_NS   (366ull * GROUP_DAY_NS)
@@ -134,18 +135,26 @@ static void group_read_who(struct scenario *s, struct scenario_group *g, struct 
 	g->version = (uint32_t)config_u64(section, "version", 0, 0, POLICY_VERSION_SPECIAL);
 }
 
+/* Do its boxes get ids? A name that is too long must not even be tried. */
+static bool group_is_named(const struct scenario_group *g)
+{
+	const struct scenario_group named = {.name = g->name};
+	struct scenario_box box;
+	if (strlen(g->name) > GROUP_MAX_NAME)
+		return false;
+	scenario_box_of(&named, 0, &box);
+	return policy_is_box_id(box.id);
+}
+
 static void group_read_boxes(struct scenario *s, struct scenario_group *g, struct config_section *section)
 {
 	static const char *const offers[] = {"ask", "install", "monthly", "ignore", NULL};
-	const struct scenario_group named = {.name = g->name};
-	struct scenario_box box;
 	g->first_box = s->boxes;
 	s->boxes += g->boxes;
 	if (s->boxes > SCENARIO_MAX_BOXES)
 		config_fail(section, g->population ? "fleet" : "boxes", CAROUSEL_E_LIMIT, "more than %u boxes in all",
 			SCENARIO_MAX_BOXES);
-	scenario_box_of(&named, 0, &box);
-	if (strlen(g->name) > 50 || !policy_is_box_id(box.id))
+	if (!group_is_named(g))
 		config_fail(section, "group", CAROUSEL_E_SYNTAX,
 			"boxes are called after their group: at most 50 of [0-9a-z._:-]");
 	g->have = config_share(section, "have", 0, 0, 1);

@@ -217,6 +217,14 @@ static int plan_parse_image(char *text, struct plan_image *image)
 	return result;
 }
 
+static enum plan_fec plan_parse_fec(const char *name)
+{
+	unsigned fec = 0;
+	while (plan_fec_names[fec] && strcmp(plan_fec_names[fec], name) != 0)
+		fec++;
+	return (enum plan_fec)fec;
+}
+
 static json_t *plan_json(const struct plan_config *c, const struct plan_result *results, double rate_for)
 {
 	json_t *images = json_array(), *root;
@@ -229,6 +237,8 @@ static json_t *plan_json(const struct plan_config *c, const struct plan_result *
 					results[i].airtime_s, "elapsed_s", results[i].elapsed_s));
 	root = json_pack("{s:s,s:I,s:f,s:f,s:f,s:o}", "format", "carousel-plan/1", "rate_bps", (json_int_t)c->rate_bps,
 		"loss", c->loss.mean, "duty", c->duty, "percentile", c->percentile, "images", images);
+	if (root)
+		json_object_set_new(root, "fec", json_string(plan_fec_names[c->fec]));
 	if (root && rate_for > 0)
 		json_object_set_new(root, "rate_needed_bps", json_real(rate_for));
 	return root;
@@ -236,8 +246,9 @@ static json_t *plan_json(const struct plan_config *c, const struct plan_result *
 
 static void plan_print(const struct plan_config *c, const struct plan_result *results, double rate_for)
 {
-	printf("%.6g Mbit/s, %.3g %% loss, listening %.3g %% of the time; until %.6g %% of the boxes have it:\n",
-		(double)c->rate_bps / 1e6, 100 * c->loss.mean, 100 * c->duty, 100 * c->percentile);
+	printf("%s, %.6g Mbit/s, %.3g %% loss, listening %.3g %% of the time; until %.6g %% of the boxes have it:\n",
+		plan_fec_names[c->fec], (double)c->rate_bps / 1e6, 100 * c->loss.mean, 100 * c->duty,
+		100 * c->percentile);
 	printf("%-16s %10s %8s %12s %12s %10s %12s %12s\n", "image", "MiB", "share", "kbit/s", "one pass", "overhead",
 		"airtime", "days");
 	for (size_t i = 0; i < c->num_images; i++)
@@ -254,6 +265,8 @@ int sim_plan(const struct cli *cli, int argc, char **argv)
 	uint64_t rate = 0, within_ns = 0, symbol = PLAN_SYMBOL_SIZE;
 	double control = 0.05, duty = 1, percentile = 0.999;
 	const char *model = "loss=0", *what = NULL;
+	const char *fec = plan_fec_names[0];
+	uint64_t block_symbols = 0;
 	bool is_json = false;
 	const struct cli_option options[] = {
 		{"rate", CLI_RATE, &rate, 1000, 1000000000000, "RATE", "of the channel on the wire"},
@@ -262,6 +275,8 @@ int sim_plan(const struct cli *cli, int argc, char **argv)
 		{"percentile", CLI_SHARE, &percentile, 0, 0, "SHARE", "of the boxes that shall have it [99.9%]"},
 		{"control-share", CLI_SHARE, &control, 0, 0, "SHARE", "of the rate for control objects [5%]"},
 		{"symbol-size", CLI_U64, &symbol, 4, 65528, "BYTES", "[1024]"},
+		{"fec", CLI_STRING, &fec, 0, 0, "SCHEME", "raptorq, reed-solomon, small-block or none [raptorq]"},
+		{"block-symbols", CLI_U64, &block_symbols, 1, 65536, "N", "[16384, 200, 24, 16384]"},
 		{"within", CLI_DURATION, &within_ns, 0, 0, "TIME", "also says which rate that would take"},
 		{"json", CLI_FLAG, &is_json, 0, 0, NULL, "one line of JSON"},
 	};
@@ -284,6 +299,8 @@ int sim_plan(const struct cli *cli, int argc, char **argv)
 		if ((result = plan_parse_image(argv[i], &images[i - 1])) != 0)
 			return cli_usage(cli, "image %d: %s", i, carousel_strerror(result));
 	config = (struct plan_config){.rate_bps = rate,
+		.fec = plan_parse_fec(fec),
+		.block_symbols = (uint32_t)block_symbols,
 		.control_share = control,
 		.symbol_size = (uint32_t)symbol,
 		.loss = channel_completion_loss(&channel, (size_t)symbol + PLAN_OVERHEAD),

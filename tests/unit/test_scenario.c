@@ -115,7 +115,8 @@ static void test_says_file_line_and_what(void **state)
 			"a.ini:11: burst: \"0.5\" is not 1 to 1e9 packets, set after a loss below 100% that bursts of "
 			"this "
 			"length can make up"},
-		{HEAD GROUP "slot = 1\n", CAROUSEL_E_RANGE, "a.ini:10: slot: 1 is not within 4096 to 68719476736 bytes"},
+		{HEAD GROUP "slot = 1\n", CAROUSEL_E_RANGE,
+			"a.ini:10: slot: 1 is not within 4096 to 68719476736 bytes"},
 		{HEAD GROUP "gilbert = 1 0.5 1 1\n", CAROUSEL_E_REFUSED,
 			"a.ini:10: gilbert: nothing ever arrives: this can never complete"},
 		{HEAD GROUP "outages = 0s-30d\n", CAROUSEL_E_REFUSED,
@@ -135,6 +136,12 @@ static void test_says_file_line_and_what(void **state)
 		{HEAD GROUP "boxes = 10000001\n", CAROUSEL_E_RANGE,
 			"a.ini:10: boxes: 10000001 is not within 1 to 10000000"},
 		{HEAD "[group G]\nclass = box\nversion = 1\n", CAROUSEL_E_SYNTAX,
+			"a.ini:7: group: boxes are called after their group: at most 50 of [0-9a-z._:-]"},
+		{HEAD "[group "
+		      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		      "aaaaaa"
+		      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]\nclass = box\nversion = 1\n",
+			CAROUSEL_E_SYNTAX,
 			"a.ini:7: group: boxes are called after their group: at most 50 of [0-9a-z._:-]"},
 		{HEAD GROUP "[map 2]\nfile = bad\n", CAROUSEL_E_SYNTAX, NULL},
 		{HEAD GROUP "[map 2]\nfile = gone\n", CAROUSEL_E_NOT_FOUND,
