@@ -6,8 +6,8 @@
 #include <string.h>
 #include <zlib.h>
 
-#define JOURNAL_MAGIC       0x434a0000u /* "CJ", the low half is the type */
-#define JOURNAL_SUPER_MAGIC 0x314a52435352u
+#define JOURNAL_MAGIC       0x434a0000u     /* "CJ", the low half is the type */
+#define JOURNAL_SUPER_MAGIC 0x324a52435352u /* "RSCRJ2" */
 #define JOURNAL_SUPER_BYTES 64u
 #define JOURNAL_SUPER_STEP  4096u
 

@@ -1,7 +1,8 @@
 /* journal_entry.h - the entries of OWN, FOREIGN, SPILL and DROP records.
  *
  * Four 32-bit fields each; as there may be as many FOREIGN ones as an image has symbols, those are packed: sections of
- * {sbn 4, count 4} with count * {place 2, ESI 3, check 4}, zeros up to a multiple of four bytes. */
+ * {sbn 2, first place 2, count 2} with count * {ESI 3, check 4} for places that follow each other, zeros up to a
+ * multiple of four bytes. */
 #ifndef CAROUSEL_RX_STORE_JOURNAL_ENTRY_H
 #define CAROUSEL_RX_STORE_JOURNAL_ENTRY_H
 
@@ -12,7 +13,8 @@ struct journal_entry {
 	uint32_t a, b, c, d;
 };
 
-#define JOURNAL_PACKED_BYTES 9u
+#define JOURNAL_PACKED_BYTES  7u
+#define JOURNAL_SECTION_BYTES 6u
 
 /* A payload in the making; buf and cap (at most JOURNAL_MAX_PAYLOAD) are the caller's. */
 struct journal_payload {
@@ -34,7 +36,7 @@ struct journal_entries {
 	enum journal_type type;
 	const uint8_t *at;
 	size_t left;
-	uint32_t sbn, count; /* of the open section */
+	uint32_t sbn, place, count; /* of the open section: what is left of it */
 };
 void journal_entries_init(struct journal_entries *, const struct journal_record *);
 bool journal_entries_next(struct journal_entries *, struct journal_entry *);

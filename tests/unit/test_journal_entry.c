@@ -81,7 +81,7 @@ static void test_there_and_back(void **state)
 /* Cut anywhere, and sections that promise more than there is: never read past the end. */
 static void test_truncated(void **state)
 {
-	uint8_t whole[8 + 3 * JOURNAL_PACKED_BYTES] = {5, 0, 0, 0, 3};
+	uint8_t whole[JOURNAL_SECTION_BYTES + 3 * JOURNAL_PACKED_BYTES] = {5, 0, 7, 0, 3, 0};
 	(void)state;
 	for (size_t len = 0; len <= sizeof(whole); len++) {
 		uint8_t *copy = malloc(len ? len : 1);
@@ -90,11 +90,14 @@ static void test_truncated(void **state)
 		struct journal_entry e;
 		uint32_t count = 0;
 		memcpy(copy, whole, len);
-		for (journal_entries_init(&it, &r); journal_entries_next(&it, &e);)
-			count++;
-		assert_int_equal(count, len < 8 ? 0 : (len - 8) / JOURNAL_PACKED_BYTES);
-		if (len >= 8)
-			memset(copy + 4, 0xff, 4);
+		for (journal_entries_init(&it, &r); journal_entries_next(&it, &e);) {
+			assert_int_equal(e.a, 5);
+			assert_int_equal(e.b, 7 + count++);
+		}
+		assert_int_equal(
+			count, len < JOURNAL_SECTION_BYTES ? 0 : (len - JOURNAL_SECTION_BYTES) / JOURNAL_PACKED_BYTES);
+		if (len >= JOURNAL_SECTION_BYTES)
+			memset(copy + 4, 0xff, 2);
 		for (journal_entries_init(&it, &r); journal_entries_next(&it, &e);)
 			assert_true(count-- > 0);
 		r.type = JOURNAL_OWN;
@@ -105,11 +108,29 @@ static void test_truncated(void **state)
 	}
 }
 
+/* Symbols in places that follow each other, as repair symbols alone lie, share their block and place. */
+static void test_runs_are_short(void **state)
+{
+	struct desk d;
+	struct journal_payload payload = {.cap = JOURNAL_MAX_PAYLOAD, .type = JOURNAL_FOREIGN};
+	(void)state;
+	payload.buf = malloc(payload.cap);
+	desk_init(&d);
+	for (uint32_t i = 0; i < 1000; i++) {
+		const struct journal_entry e = {1, i, 5000 + i, i};
+		assert_int_equal(journal_entry_put(&payload, &d.journal, &d.io, JOURNAL_FOREIGN, &e), 0);
+	}
+	assert_int_equal(payload.len, JOURNAL_SECTION_BYTES + 1000 * JOURNAL_PACKED_BYTES);
+	free(payload.buf);
+	desk_deinit(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_there_and_back),
 		cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_runs_are_short),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
