@@ -67,7 +67,7 @@ fleet import      | --csv made.db fleet.csv                                     
 fleet export      | fleet.db made.txt                                                | 0 | carousel-fleet-export/1
 fleet show        | fleet.db                                                         | 0 | carousel-fleet-show/1
 fleet kpi         | fleet.db --map fleet.map                                         | 0 | carousel-fleet-kpi/1
-fleet watch       | fleet.db --map fleet.map --abort failure>1% --out made.draft     | 0 | carousel-fleet-watch/1
+fleet watch       | fleet.db --once --map fleet.map --abort failure>1% --out made.d | 0 | carousel-fleet-watch/1
 sign              | --key map.key fleet.map made.dsse                                | 0 | carousel-sign/1
 verify            | --trust roots map.dsse                                           | 0 | carousel-verify/1
 show              | fleet.map                                                        | 0 | carousel-show/1
