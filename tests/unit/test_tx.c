@@ -55,6 +55,8 @@ struct published {
 	struct tx_image spec;
 };
 
+static const struct tx_copy_map *publish_copy_maps; /* two, or NULL */
+
 /* An image of random bytes; its index is as good as any bytes to the core. */
 static void publish(struct tx *tx, struct published *p, const char *class_name, uint32_t version, size_t len,
 	uint8_t encoding_id, enum object_layout_kind kind, uint64_t now_ns)
@@ -77,6 +79,8 @@ static void publish(struct tx *tx, struct published *p, const char *class_name, 
 		.source = ram_source(&p->image),
 		.index = ram_source(&p->index_source),
 		.index_bytes = 2000,
+		.num_copy_maps = publish_copy_maps ? 2 : 0,
+		.copy_maps = publish_copy_maps,
 		.weight = 1};
 	assert_int_equal(hash_sha256(p->bytes, len, p->spec.sha256), 0);
 	assert_int_equal(object_layout_choose(&p->spec.layout, &wish, len), 0);
@@ -114,9 +118,7 @@ static void test_copy_maps(void **state)
 	struct tx *tx = new_tx(&config, START_NS);
 	struct ram_source sources[2];
 	struct tx_copy_map maps[2] = {{.from_version = 3, .bytes = 5000}, {.from_version = 4, .bytes = 96}};
-	struct published p = {.bytes = fixture_bytes(IMAGE_SIZE, 1), .index = fixture_bytes(2000, 2)};
-	struct object_layout_wish wish = {
-		.kind = OBJECT_STRIPED, .encoding_id = FEC_RAPTORQ, .symbol_size = 1024, .block_symbols = 64};
+	struct published p;
 	uint8_t *bytes[2];
 	uint64_t now = START_NS;
 	unsigned found = 0;
@@ -129,17 +131,9 @@ static void test_copy_maps(void **state)
 		maps[i].source = ram_source(&sources[i]);
 		maps[i].sha256[0] = (uint8_t)(1 + i);
 	}
-	p.image = (struct ram_source){.bytes = p.bytes, .len = IMAGE_SIZE};
-	p.index_source = (struct ram_source){.bytes = p.index, .len = 2000};
-	p.spec = (struct tx_image){.class_name = "box",
-		.version = 5,
-		.source = ram_source(&p.image),
-		.index = ram_source(&p.index_source),
-		.index_bytes = 2000,
-		.num_copy_maps = 2,
-		.copy_maps = maps};
-	assert_int_equal(object_layout_choose(&p.spec.layout, &wish, IMAGE_SIZE), 0);
-	assert_int_equal(tx_add_image(tx, &p.spec, now), 0);
+	publish_copy_maps = maps;
+	publish(tx, &p, "box", 5, IMAGE_SIZE, FEC_RAPTORQ, OBJECT_STRIPED, now);
+	publish_copy_maps = NULL;
 	listener_init(&l);
 	fixture_run(tx, 0, &l, &now, now + 3 * SECOND_NS, 0);
 	fdt = listener_fdt(&l, TSI);
