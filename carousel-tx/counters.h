@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define TX_COUNTERS_KEY_BYTES   96u /* "image:<sha256>:<oti fingerprint>" */
-#define TX_COUNTERS_MAX_OBJECTS 1024u
+#define TX_COUNTERS_MAX_OBJECTS 1280u
 
 struct tx_lease {
 	uint64_t next, leased, pending; /* next to use; stored bound; bound being stored */

@@ -181,6 +181,13 @@ static int new_companion(struct tx *tx, const struct tx_image *image, struct tx_
 	return tx_object_new(&tx->context, spec, out);
 }
 
+static bool has_room_for_copy_map(const struct tx *tx, uint32_t more)
+{
+	for (const struct tx_object *o = tx->objects; o; o = o->next)
+		more += o->role == TX_ROLE_COPY_MAP && !o->is_removed;
+	return more < TX_MAX_COPY_MAPS;
+}
+
 /* All that go with an image, one after the other at *first. Their sources are taken over in any case. */
 static int new_companions(struct tx *tx, const struct tx_image *image, struct tx_object **first)
 {
@@ -197,9 +204,13 @@ static int new_companions(struct tx *tx, const struct tx_image *image, struct tx
 			.from_version = map->from_version,
 			.sha256 = map->sha256,
 			.source = map->source};
-		if (result) {
+		if (result || !has_room_for_copy_map(tx, i)) {
 			if (map->source.release)
 				map->source.release(map->source.user);
+			if (result == 0)
+				log_write(tx->config.log, CAROUSEL_LOG_WARNING,
+					"%s %u: no room for its copy map from %u", image->class_name, image->version,
+					map->from_version);
 			continue;
 		}
 		while (*next)

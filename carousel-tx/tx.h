@@ -31,6 +31,7 @@
 
 #define TX_MAX_CHANNELS       16u
 #define TX_MAX_IMAGES         512u
+#define TX_MAX_COPY_MAPS      256u /* of all images; more are left off the air */
 #define TX_MAX_DOCUMENT_BYTES (8u << 20)
 #define TX_MAX_PACKET_BYTES   9000u /* header and symbol; what tx_next_packet() may need */
 #define TX_NEVER              UINT64_MAX

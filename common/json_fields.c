@@ -131,6 +131,24 @@ const json_t *json_fields_array_or_null(struct json_fields *f, const char *name,
 	return json_fields_has(f, name) ? json_fields_array(f, name, max) : NULL;
 }
 
+static void release_on(json_t **json, int failed)
+{
+	if (failed) {
+		json_decref(*json);
+		*json = NULL;
+	}
+}
+
+void json_fields_set(json_t **object, const char *name, json_t *value)
+{
+	release_on(object, json_object_set_new(*object, name, value));
+}
+
+void json_fields_append(json_t **array, json_t *value)
+{
+	release_on(array, json_array_append_new(*array, value));
+}
+
 int json_fields_print(const struct carousel_allocator *a, json_t *root, char **text, size_t *len)
 {
 	size_t size = root ? json_dumpb(root, NULL, 0, JSON_COMPACT) : 0;

@@ -41,6 +41,12 @@ void json_fields_fail(struct json_fields *, int error);
 /* Copies str, at most cap - 1 bytes and no control characters but, on wish, line ends. 0, LIMIT or MALFORMED. */
 int json_fields_copy_text(const json_t *str, bool lines_allowed, char *out, size_t cap);
 
+/* A member, an element: `value` is taken over. When there is no memory for either, *object or *array is released and
+ * becomes NULL, which further calls, json_pack() and json_fields_print() take as that: so nothing is printed in part.
+ */
+void json_fields_set(json_t **object, const char *name, json_t *value);
+void json_fields_append(json_t **array, json_t *value);
+
 /* Compact text in the order of insertion, NUL-terminated, from the allocator. Takes over `root`, which may be NULL
  * (json_pack had no memory). Errors: MEMORY. */
 int json_fields_print(const struct carousel_allocator *, json_t *root, char **text, size_t *len);

@@ -224,7 +224,7 @@ int box_report_print(const struct carousel_allocator *a, const struct box_report
 		return CAROUSEL_E_ARGUMENT;
 	kpis = json_object();
 	for (unsigned i = 0; i < r->num_kpis; i++)
-		json_object_set_new(kpis, r->kpis[i].name, json_integer(r->kpis[i].value));
+		json_fields_set(&kpis, r->kpis[i].name, json_integer(r->kpis[i].value));
 	return json_fields_print(a,
 		json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:s,s:s,s:I,s:o}", "box_id", r->box_id, "class", r->class_name,
 			"category", r->category, "version", (json_int_t)r->version, "epoch", (json_int_t)r->epoch,

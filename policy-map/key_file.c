@@ -53,14 +53,14 @@ int key_file_print_secret(const struct carousel_allocator *a, const struct key_s
 			return result;
 		}
 		crypto_secretbox_easy(sealed, secret->seed, KEY_SEED_BYTES, protection->nonce, key);
-		json_object_set_new(json, "operations", json_integer((json_int_t)protection->operations));
-		json_object_set_new(json, "memory_bytes", json_integer((json_int_t)protection->memory_bytes));
-		json_object_set_new(json, "salt", hex_string(protection->salt, KEY_FILE_SALT_BYTES));
-		json_object_set_new(json, "nonce", hex_string(protection->nonce, KEY_FILE_NONCE_BYTES));
-		json_object_set_new(json, "seed", hex_string(sealed, sizeof sealed));
+		json_fields_set(&json, "operations", json_integer((json_int_t)protection->operations));
+		json_fields_set(&json, "memory_bytes", json_integer((json_int_t)protection->memory_bytes));
+		json_fields_set(&json, "salt", hex_string(protection->salt, KEY_FILE_SALT_BYTES));
+		json_fields_set(&json, "nonce", hex_string(protection->nonce, KEY_FILE_NONCE_BYTES));
+		json_fields_set(&json, "seed", hex_string(sealed, sizeof sealed));
 		sodium_memzero(key, sizeof key);
 	} else {
-		json_object_set_new(json, "seed", hex_string(secret->seed, KEY_SEED_BYTES));
+		json_fields_set(&json, "seed", hex_string(secret->seed, KEY_SEED_BYTES));
 	}
 	result = json_fields_print(a, json, text, len);
 	if (result == 0)

@@ -184,9 +184,9 @@ static json_t *print_oti(const struct fec_oti *oti)
 		(int)oti->instance_id, "F", (json_int_t)oti->transfer_length, "T", (int)oti->symbol_size, "Z",
 		(json_int_t)oti->num_blocks, "N", (int)oti->num_sub_blocks, "Al", (int)oti->alignment);
 	if (oti->encoding_id != FEC_RAPTORQ)
-		json_object_set_new(json, "B", json_integer(oti->max_block_symbols));
+		json_fields_set(&json, "B", json_integer(oti->max_block_symbols));
 	if (oti->max_encoding_symbols)
-		json_object_set_new(json, "n", json_integer(oti->max_encoding_symbols));
+		json_fields_set(&json, "n", json_integer(oti->max_encoding_symbols));
 	return json;
 }
 
@@ -196,25 +196,25 @@ static json_t *print_copy_maps(const struct manifest *m)
 	json_t *maps = json_array();
 	for (unsigned i = 0; i < m->num_copy_maps; i++) {
 		const struct manifest_copy_map *map = &m->copy_maps[i];
-		json_array_append_new(maps, json_pack("{s:I,s:s,s:s}", "from_version", (json_int_t)map->from_version,
-						    "from_sha256", hash_hex(from, map->from_sha256, HASH_SHA256_BYTES),
-						    "sha256", hash_hex(own, map->sha256, HASH_SHA256_BYTES)));
+		json_fields_append(&maps, json_pack("{s:I,s:s,s:s}", "from_version", (json_int_t)map->from_version,
+						  "from_sha256", hash_hex(from, map->from_sha256, HASH_SHA256_BYTES),
+						  "sha256", hash_hex(own, map->sha256, HASH_SHA256_BYTES)));
 	}
 	return maps;
 }
 
-static void print_texts(json_t *json, const struct manifest *m)
+static void print_texts(json_t **json, const struct manifest *m)
 {
 	json_t *titles = json_object(), *notes = json_object();
 	for (unsigned i = 0; i < m->num_texts; i++) {
 		const struct manifest_text *text = &m->texts[i];
 		if (text->title[0])
-			json_object_set_new(titles, text->language, json_string(text->title));
+			json_fields_set(&titles, text->language, json_string(text->title));
 		if (text->notes[0])
-			json_object_set_new(notes, text->language, json_string(text->notes));
+			json_fields_set(&notes, text->language, json_string(text->notes));
 	}
-	json_object_set_new(json, "title", titles);
-	json_object_set_new(json, "notes", notes);
+	json_fields_set(json, "title", titles);
+	json_fields_set(json, "notes", notes);
 }
 
 static bool has_only_utf8(const struct manifest *m)
@@ -246,11 +246,11 @@ int manifest_print(const struct carousel_allocator *a, const struct manifest *m,
 		(json_int_t)m->data_format);
 	formats = json_array();
 	for (unsigned i = 0; i < m->num_reads_data_formats; i++)
-		json_array_append_new(formats, json_integer(m->reads_data_formats[i]));
-	json_object_set_new(json, "reads_data_formats", formats);
-	print_texts(json, m);
-	json_object_set_new(json, "minutes", json_integer(m->minutes));
-	json_object_set_new(json, "restart", json_boolean(m->restart));
+		json_fields_append(&formats, json_integer(m->reads_data_formats[i]));
+	json_fields_set(&json, "reads_data_formats", formats);
+	print_texts(&json, m);
+	json_fields_set(&json, "minutes", json_integer(m->minutes));
+	json_fields_set(&json, "restart", json_boolean(m->restart));
 	return json_fields_print(a, json, payload, len);
 }
 

@@ -64,15 +64,15 @@ static json_t *print_object(const struct schedule_object *o)
 	char digest[HASH_SHA256_HEX + 1];
 	json_t *json = json_pack("{s:s}", "role", o->role);
 	if (o->class_name[0])
-		json_object_set_new(json, "class", json_string(o->class_name));
+		json_fields_set(&json, "class", json_string(o->class_name));
 	if (o->version)
-		json_object_set_new(json, "version", json_integer(o->version));
+		json_fields_set(&json, "version", json_integer(o->version));
 	if (memcmp(o->sha256, none, sizeof none) != 0)
-		json_object_set_new(json, "sha256", json_string(hash_hex(digest, o->sha256, HASH_SHA256_BYTES)));
-	json_object_set_new(json, "share", json_integer(o->share_ppm));
-	json_object_set_new(json, "cycle_s", json_integer(o->cycle_s));
+		json_fields_set(&json, "sha256", json_string(hash_hex(digest, o->sha256, HASH_SHA256_BYTES)));
+	json_fields_set(&json, "share", json_integer(o->share_ppm));
+	json_fields_set(&json, "cycle_s", json_integer(o->cycle_s));
 	if (o->from_s)
-		json_object_set_new(json, "from", json_integer((json_int_t)o->from_s));
+		json_fields_set(&json, "from", json_integer((json_int_t)o->from_s));
 	return json;
 }
 
@@ -84,7 +84,7 @@ int schedule_print(const struct carousel_allocator *a, const struct schedule *s,
 		return CAROUSEL_E_ARGUMENT;
 	}
 	for (size_t i = 0; i < s->num_objects; i++)
-		json_array_append_new(objects, print_object(&s->objects[i]));
+		json_fields_append(&objects, print_object(&s->objects[i]));
 	return json_fields_print(a,
 		json_pack("{s:I,s:I,s:o}", "sequence", (json_int_t)s->sequence, "until", (json_int_t)s->until_s,
 			"objects", objects),

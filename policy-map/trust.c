@@ -133,7 +133,7 @@ static json_t *print_role(const struct trust_role *role)
 	json_t *ids = json_array();
 	char text[2 * KEY_ID_BYTES + 1];
 	for (unsigned i = 0; i < role->num_keys; i++)
-		json_array_append_new(ids, json_string(hash_hex(text, role->key_ids[i], KEY_ID_BYTES)));
+		json_fields_append(&ids, json_string(hash_hex(text, role->key_ids[i], KEY_ID_BYTES)));
 	return json_pack("{s:i,s:o}", "threshold", (int)role->threshold, "keyids", ids);
 }
 
@@ -151,9 +151,9 @@ int trust_root_print(const struct carousel_allocator *a, const struct trust_root
 	json_t *roles = json_object(), *keys = json_object();
 	char text[2 * KEY_ID_BYTES + 1];
 	for (unsigned i = 0; i < root->num_roles; i++)
-		json_object_set_new(roles, root->roles[i].name, print_role(&root->roles[i]));
+		json_fields_set(&roles, root->roles[i].name, print_role(&root->roles[i]));
 	for (unsigned i = 0; i < root->num_keys; i++)
-		json_object_set_new(keys, hash_hex(text, root->keys[i].id, KEY_ID_BYTES), print_key(&root->keys[i]));
+		json_fields_set(&keys, hash_hex(text, root->keys[i].id, KEY_ID_BYTES), print_key(&root->keys[i]));
 	return json_fields_print(a,
 		json_pack("{s:I,s:I,s:o,s:o}", "version", (json_int_t)root->version, "epoch", (json_int_t)root->epoch,
 			"roles", roles, "keys", keys),
