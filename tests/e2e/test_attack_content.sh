@@ -40,6 +40,7 @@ case_box older older 102
 for name in $case_boxes; do fleet_start_box "$name" "$name"; done
 
 check "control: the headend's other image arrives, and good runs 105" fleet_wait 40 fleet_is_version good 105
+check "... and says what it has heard, as the others would" [ -n "$(case_logged good symbols_heard)" ]
 symbols_enough() {
 	[ "$(case_number "$1" symbols_heard)" -gt $(($(case_number "$1" symbols_need) * 3 / 2)) ] 2>/dev/null
 }

@@ -7,13 +7,13 @@
 static struct {
 	unsigned allowed, made;
 	long live;
-	int refused;
+	int refused, only_one;
 } fault;
 
 static void *fault_get(size_t bytes)
 {
 	void *ptr;
-	if (fault.made >= fault.allowed) {
+	if (fault.made >= fault.allowed && !(fault.only_one && fault.refused)) {
 		fault.refused = 1;
 		return NULL;
 	}
@@ -29,15 +29,13 @@ static void fault_put(void *ptr)
 	free(ptr);
 }
 
-unsigned fault_json_all(int (*attempt)(void *user, char **text), void *user)
+static unsigned all(int (*attempt)(void *user, char **text), void *user, int only_one, const char *whole)
 {
-	char *whole = NULL;
-	assert_int_equal(attempt(user, &whole), 0);
-	json_set_alloc_funcs(fault_get, fault_put);
 	for (unsigned allowed = 0;; allowed++) {
 		char *text = NULL;
 		int result;
 		fault.allowed = allowed;
+		fault.only_one = only_one;
 		fault.made = 0;
 		fault.live = 0;
 		fault.refused = 0;
@@ -50,10 +48,21 @@ unsigned fault_json_all(int (*attempt)(void *user, char **text), void *user)
 			fail_msg("another text after %u allocations: %s", allowed, text);
 		free(text);
 		if (!fault.refused) {
-			json_set_alloc_funcs(malloc, free);
 			assert_int_equal(result, 0);
-			free(whole);
 			return fault.made;
 		}
 	}
+}
+
+unsigned fault_json_all(int (*attempt)(void *user, char **text), void *user)
+{
+	char *whole = NULL;
+	unsigned made;
+	assert_int_equal(attempt(user, &whole), 0);
+	json_set_alloc_funcs(fault_get, fault_put);
+	(void)all(attempt, user, 0, whole);
+	made = all(attempt, user, 1, whole);
+	json_set_alloc_funcs(malloc, free);
+	free(whole);
+	return made;
 }
