@@ -14,6 +14,7 @@
 #define FLEET_MONTH_NS       (30ull * 86400u * 1000000000u)
 #define FLEET_MAX_FAILURES   8u
 #define FLEET_BLOCK_JOBS     2u
+#define FLEET_FINISH_NS      1000000000ull
 
 struct fleet {
 	const struct scenario *scenario;
@@ -32,7 +33,7 @@ struct fleet_box {
 	uint32_t version;
 	size_t held;     /* image that lies complete in the inactive slot; num_images: none */
 	bool is_waiting; /* lacks something that it is meant to have */
-	bool is_fresh;   /* has decided nothing yet, so that it keeps whatever it hears */
+	bool is_fresh;   /* was there when all began, and has decided nothing yet: it keeps whatever it hears */
 	enum policy_reason reason;
 	struct random_stream random;
 	struct scenario_box who;
@@ -42,14 +43,25 @@ struct fleet_box {
 	size_t num_declined;
 };
 
+/* Documents that are new go first, before any image. */
+static bool fleet_is_announced(const struct fleet *f, uint64_t at_ns)
+{
+	bool announced = at_ns == 0;
+	for (size_t i = 0; i < f->scenario->num_maps; i++)
+		announced |= f->scenario->maps[i].at_ns == at_ns;
+	return announced;
+}
+
 /* The box hears of something that is sent in every control period from then on; later when packets are lost. */
 static uint64_t fleet_hear(const struct fleet *f, struct fleet_box *box, uint64_t at_ns)
 {
-	const double loss = f->download.losses[box->group_number].mean;
-	const double rounds = (double)random_geometric(&box->random, 1 - loss) - random_unit(&box->random);
+	const double loss = f->download.losses[box->group_number].mean, part = random_unit(&box->random);
+	double rounds = (double)random_geometric(&box->random, 1 - loss) - 1;
 	at_ns = airtime_next_hearing(box->group, box->shift_ns, at_ns);
 	if (at_ns == SCENARIO_NEVER)
 		return SCENARIO_NEVER;
+	if (!fleet_is_announced(f, at_ns))
+		rounds += part;
 	return at_ns + (uint64_t)(rounds * (double)f->airtime.control_period_ns);
 }
 
@@ -135,9 +147,10 @@ static int fleet_complete(
 								  (double)box->group->write_rate_bps);
 		*done_ns = written > *done_ns ? written : *done_ns;
 	}
-	/* Blocks are sent in turn and are complete at about the same time: then each is decoded and written. */
+	/* Read back, verified and handed to the boot loader. Blocks are sent in turn and are complete at about the same
+	 * time: then each is decoded and written. */
 	if (result == 0 && *done_ns != SCENARIO_NEVER)
-		*done_ns += FLEET_BLOCK_JOBS * air->num_blocks * box->group->job_time_ns;
+		*done_ns += FLEET_FINISH_NS + FLEET_BLOCK_JOBS * air->num_blocks * box->group->job_time_ns;
 	return result;
 }
 
@@ -284,7 +297,7 @@ static int fleet_step(struct fleet *f, struct fleet_box *box, bool *goes_on)
 
 static int fleet_play(struct fleet *f, uint64_t number)
 {
-	struct fleet_box box = {.held = f->scenario->num_images, .is_fresh = true};
+	struct fleet_box box = {.held = f->scenario->num_images};
 	bool goes_on = true;
 	uint32_t in_group;
 	int result;
@@ -295,6 +308,7 @@ static int fleet_play(struct fleet *f, uint64_t number)
 	random_init(&box.random, f->scenario->seed, number);
 	box.shift_ns = random_below(&box.random, box.group->on_spread_ns);
 	box.now_ns = box.group->join_ns + random_below(&box.random, box.group->join_spread_ns);
+	box.is_fresh = box.now_ns == 0;
 	result = report_move(f->report, box.group_number, REPORT_NONE, box.version, 0);
 	for (unsigned i = 0; i < FLEET_MAX_STEPS && goes_on && result == 0; i++)
 		result = fleet_step(f, &box, &goes_on);
