@@ -60,6 +60,21 @@ static json_t *status_memory(const struct carousel_rx *rx)
 		"other_peak_bytes", (json_int_t)atomic_load(&rx->budget.peak_bytes));
 }
 
+/* How often an installation failed here, and which version did last, as far as the map still names it. */
+static json_t *status_failures(const struct carousel_rx *rx)
+{
+	const struct memo *memo = &rx->memo;
+	const struct policy_map *map = rx->documents.map;
+	uint32_t attempts = 0, version = 0;
+	for (size_t i = 0; i < memo->num_failures; i++)
+		attempts += memo->failures[i].attempts;
+	for (size_t i = 0; map && memo->num_failures && i < map->num_images; i++)
+		if (memcmp(map->images[i].sha256, memo->failures[memo->num_failures - 1].sha256, HASH_SHA256_BYTES) ==
+			0)
+			version = map->images[i].version;
+	return json_pack("{s:I,s:I}", "attempts", (json_int_t)attempts, "version", (json_int_t)version);
+}
+
 char *carousel_rx_status_json(const struct carousel_rx *rx, uint64_t now_ns)
 {
 	struct reception_stats stats;
@@ -74,6 +89,8 @@ char *carousel_rx_status_json(const struct carousel_rx *rx, uint64_t now_ns)
 		"sessions", status_sessions(rx), "memory", status_memory(rx), "paused", rx->memo.is_paused, "inhibits",
 		(int)rx->inhibits, "gate_time_s", (json_int_t)rx->documents.gate_time_s, "trust_root",
 		(json_int_t)rx->documents.trust.root.version, "stale", report_stale(rx));
+	if (root)
+		json_object_set_new(root, "failures", status_failures(rx));
 	if (root && rx->state_error)
 		json_object_set_new(root, "error", json_string(carousel_error_name(rx->state_error)));
 	if (root && agent_slot_retry_s(rx))

@@ -7,6 +7,7 @@ int main(int argc, char **argv)
 		{"status", "[--json]", "what is received, held and decided", verb_status},
 		{"watch", "[--count N]", "the same, as it changes", verb_watch},
 		{"explain", "[--json]", "why this box did or did not update", verb_explain},
+		{"report", "[--key FILE]", "what this box tells the fleet database, in one line", verb_report},
 		{"accept", "[VERSION]", "yes to what is offered", verb_accept},
 		{"decline", "[VERSION]", "no to what is offered, until it changes", verb_decline},
 		{"defer", "DURATION", "ask again after 2h, 3d, ...", verb_defer},

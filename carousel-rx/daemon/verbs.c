@@ -1,8 +1,11 @@
 #include "carousel-rx/daemon/verbs.h"
 
 #include "carousel-rx/daemon/daemon.h"
+#include "carousel-rx/daemon/tell.h"
 #include "common/carousel_error.h"
+#include "common/io/file.h"
 #include "common/units.h"
+#include "policy-map/key_file.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -157,6 +160,51 @@ int verb_explain(const struct cli *cli, int argc, char **argv)
 	} else if (status == CLI_OK) {
 		puts(line ? line : "");
 	}
+	json_decref(result);
+	return status;
+}
+
+/* The key's file holds the seed unencrypted: nobody is there to type a passphrase. */
+static int verb_load_key(const struct cli *cli, const char *path, struct key_secret *key)
+{
+	char *text = NULL;
+	size_t len;
+	int result = file_read(path, KEY_FILE_MAX_BYTES, NULL, &text, &len);
+	if (result == 0)
+		result = key_file_parse_secret(key, text, len, NULL, 0);
+	memory_free(NULL, text);
+	if (result == CAROUSEL_E_NEED_MORE)
+		return cli_fail(cli, "%s: the key is under a passphrase", path);
+	return result ? cli_fail(cli, "%s: %s", path, carousel_strerror(result)) : CLI_OK;
+}
+
+int verb_report(const struct cli *cli, int argc, char **argv)
+{
+	struct verb_where where = {0};
+	const char *key_path = NULL;
+	const struct cli_option options[] = {
+		VERB_WHERE(&where),
+		{"key", CLI_STRING, &key_path, 0, 0, "FILE", "sign with this key of the box's own"},
+	};
+	struct key_secret key;
+	struct box_report report;
+	json_t *result = NULL;
+	char *line = NULL;
+	int status = cli_options(cli, options, 3, &argc, argv, 0, 0), error;
+	if (status != CLI_OK)
+		return status == CLI_HELP ? CLI_OK : status;
+	status = key_path ? verb_load_key(cli, key_path, &key) : CLI_OK;
+	if (status == CLI_OK)
+		status = verb_ask(cli, &where, "status", NULL, &result);
+	if (status == CLI_OK) {
+		error = tell_report(result, &report);
+		if (error == 0)
+			error = tell_print(&report, key_path ? &key : NULL, &line);
+		status = error ? cli_fail(cli, "%s", carousel_strerror(error)) : CLI_OK;
+		if (line && (puts(line) < 0 || fflush(stdout) != 0))
+			status = cli_fail(cli, "stdout: %s", carousel_strerror(CAROUSEL_E_IO));
+	}
+	memory_free(NULL, line);
 	json_decref(result);
 	return status;
 }

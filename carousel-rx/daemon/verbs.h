@@ -8,6 +8,7 @@
 int verb_run(const struct cli *, int argc, char **argv);
 int verb_status(const struct cli *, int argc, char **argv);
 int verb_explain(const struct cli *, int argc, char **argv);
+int verb_report(const struct cli *, int argc, char **argv);
 int verb_watch(const struct cli *, int argc, char **argv);
 int verb_accept(const struct cli *, int argc, char **argv);
 int verb_decline(const struct cli *, int argc, char **argv);

@@ -60,6 +60,20 @@ check "nothing is offered now" says "declined" fleet_rx asked accept
 check "changed his mind" fleet_rx asked install-now
 check "runs 105" fleet_wait 30 fleet_is_version asked 105
 
+# What the box tells goes into the fleet database, signed where the box has a key there.
+reports="$fleet/reports"
+mkdir -p "$reports"
+policy-map keygen --no-passphrase "$reports/asked" >/dev/null
+fleet_rx asked report >"$reports/bare"
+id=$(sed 's/.*"box_id":"\([^"]*\)".*/\1/' "$reports/bare")
+echo "$id,$(sed '/^-/d' "$reports/asked.pub" | tr -d '\n')" >"$reports/keys"
+fleet_rx asked report --key "$reports/asked.key" >"$reports/signed"
+check "a report that nobody signed" says "1 taken (0 signed, 1 not)" policy-map fleet import "$reports/db" "$reports/bare"
+check "the box gets a key" says "1 taken" policy-map fleet import --keys "$reports/db" "$reports/keys"
+check "a bare report is refused now" says "0 taken.*1 bad" policy-map fleet import "$reports/db" - <"$reports/bare"
+check "a signed one is taken" says "1 taken (1 signed, 0 not)" policy-map fleet import "$reports/db" "$reports/signed"
+check "and tells what runs" says " 105 .* now" policy-map fleet show "$reports/db" --box "$id"
+
 # A running application holds the lock as long as it lives, however it ends.
 check "busy is offered 105" fleet_wait 20 is_state busy offered
 carousel-rx inhibit --socket "$fleet/boxes/busy/rx.sock" sleep 15 &
