@@ -9,7 +9,7 @@
 #define RUN_SETTLED_EVERY_NS 10000000000u
 #define RUN_HEARD_NS         900000000000u /* within which a box that listens hears of a change */
 #define RUN_PROGRESS_PACKETS 1024u
-#define RUN_OUTLOOK_PART     4u /* of the time gone by, until boxes are asked again what they can hope for */
+#define RUN_OUTLOOK_NS       60000000000u /* when boxes are first asked what they can hope for; then ever more rarely */
 
 struct run {
 	const struct scenario *scenario;
@@ -88,19 +88,20 @@ static bool run_retire(struct run *r, bool is_outlook_asked)
 /* Nothing is to come, and nobody lacks anything that he could get. */
 static bool run_is_settled(struct run *r)
 {
+	uint64_t since_ns;
 	if (r->now_ns < r->settled_check_ns)
 		return false;
 	r->settled_check_ns = r->now_ns + RUN_SETTLED_EVERY_NS;
-	if (r->now_ns < r->heard_ns)
-		return false;
-	if (headend_next_update(r->headend, r->now_ns - r->heard_ns) < r->scenario->duration_ns ||
-		moments_next(&r->headend->moments, r->now_ns - r->heard_ns) != SCENARIO_NEVER)
+	/* What was so from the beginning needs no time to be heard of: boxes know nothing else. */
+	since_ns = r->now_ns > r->heard_ns ? r->now_ns - r->heard_ns : 0;
+	if (headend_next_update(r->headend, since_ns) < r->scenario->duration_ns ||
+		moments_next(&r->headend->moments, since_ns) != SCENARIO_NEVER)
 		return false;
 	if (run_retire(r, false))
 		return true;
 	if (r->now_ns < r->outlook_check_ns)
 		return false;
-	r->outlook_check_ns = r->now_ns + r->now_ns / RUN_OUTLOOK_PART;
+	r->outlook_check_ns = 2 * r->now_ns;
 	return run_retire(r, true);
 }
 
@@ -121,6 +122,7 @@ static int run_play(struct run *r)
 {
 	int result = headend_update(r->headend, 0);
 	r->heard_ns = run_time_to_hear(r->scenario);
+	r->outlook_check_ns = RUN_OUTLOOK_NS;
 	while (result == 0 && !run_is_settled(r)) {
 		const uint64_t update = headend_next_update(r->headend, r->now_ns);
 		uint64_t next = headend_deadline(r->headend);
