@@ -50,7 +50,7 @@ int decode_plan_memory(const struct geometry *g, size_t budget, bool identities_
 		if (m->strip == before)
 			continue;
 		m->decoder_bytes = decode_align(fec_decoder_bytes(&block, m->strip));
-		if (m->decoder_bytes < DECODE_LEAST_BYTES)
+		if (m->decoder_bytes < DECODE_LEAST_BYTES && !identities_only)
 			m->decoder_bytes = DECODE_LEAST_BYTES;
 		if (decode_memory_bytes(m) <= budget)
 			return 0;

@@ -92,7 +92,7 @@ int main(int argc, char **argv)
 		{100, 1, 256, HEADEND_NAMES, 0, 0},
 		{1000, 1, 256, HEADEND_NAMES, 0, 0},
 		{3000, 1, 256, HEADEND_NAMES, 0, 0},
-		{1000, 4, 4096, HEADEND_NAMES, 0, 0},
+		{1000, 8, 8192, HEADEND_NAMES, 0, 0},
 		{20, 1, 256, HEADEND_BYTES, 0, 0},
 	};
 	struct bench_report *report = bench_report_new(argc > 1 ? argv[1] : "run");
