@@ -292,10 +292,22 @@ static enum store_phase box_phase(const struct store_site_box *b)
 	return p.phase;
 }
 
+static void box_pace(struct store_site_box *b, size_t len)
+{
+	uint64_t due_ns, now_ns = box_now(b);
+	if (b->paced++ == 0)
+		b->paced_from_ns = now_ns;
+	due_ns = b->paced_from_ns + b->paced * len * 8 * 1000 / (b->rate_bps / 1000000);
+	if (due_ns > now_ns + 1000000)
+		usleep((useconds_t)((due_ns - now_ns) / 1000));
+}
+
 static void box_hear(struct store_site_box *b, uint32_t sbn, uint32_t esi, const uint8_t *symbol)
 {
 	size_t len = b->site->layout.oti.symbol_size;
 	b->now_ns += b->symbol_ns;
+	if (b->rate_bps)
+		box_pace(b, len);
 	if (test_random(&b->seed) % 100 < b->loss_percent)
 		return;
 	b->heard++;

@@ -41,6 +41,7 @@ struct store_site_box {
 	uint64_t seed, heard, dropped;
 	uint64_t symbol_ns; /* virtual time from symbol to symbol; 0: real time, as fast as it goes */
 	uint64_t now_ns;
+	uint64_t rate_bps, paced_from_ns, paced; /* real time: so fast and no faster; 0: as fast as it goes */
 	unsigned since_turn;
 	/* threads that run jobs: [0] what is background, [1] the rest */
 	pthread_mutex_t lock;
