@@ -396,6 +396,7 @@ void decode_finish(struct decode *d, struct place_map *m)
 		case DECODE_DONE:
 		case DECODE_RESET:
 			map_set_block(m, b->sbn, b->is_verified, d->payload + b->payload + JOURNAL_BLOCK_BYTES);
+			m->block[b->sbn].reset_sequence = d->block_sequence;
 			break;
 		case DECODE_NEED_MORE:
 			m->block[b->sbn].want = m->block[b->sbn].held + 1;

@@ -250,7 +250,34 @@ int held_load(struct held *h, uint32_t sbn)
 
 /* ---- dropping ----------------------------------------------------------------------------------- */
 
-int held_drop(struct held *h)
+static bool held_has_good(const struct held *h)
+{
+	for (uint32_t i = 0; i < h->count; i++)
+		if (!h->symbol[i].is_bad)
+			return true;
+	return false;
+}
+
+/* The own symbols that stay count without further ado from now on: their data is synced before. */
+static int held_reset(struct held *h)
+{
+	uint32_t groups = map_num_groups(h->map, h->sbn);
+	size_t len = JOURNAL_BLOCK_BYTES;
+	int result = journal_sync_data(h->journal, h->io);
+	bytes_put_le32(h->buf, h->sbn);
+	bytes_put_le32(h->buf + 4, 0);
+	for (uint32_t i = 0; i < groups; i++, len += JOURNAL_GROUP_BYTES) {
+		const struct map_group *g = &h->map->group[h->sbn * h->map->group_stride + i];
+		bytes_put_le32(h->buf + len, g->own & ~h->bad_own[i]);
+		bytes_put_le32(h->buf + len + 4, h->bad_own[i] ? g->sum ^ h->bad_sum[i] : g->sum);
+	}
+	if (result == 0)
+		result = journal_append(h->journal, h->io, JOURNAL_BLOCK, h->buf, len);
+	h->reset_sequence = journal_sequence(h->journal);
+	return result ? result : place_io_sync(h->io, RX_JOURNAL);
+}
+
+static int held_drop_each(struct held *h)
 {
 	struct journal_payload payload = {.buf = h->buf, .cap = JOURNAL_MAX_PAYLOAD, .type = JOURNAL_DROP_OWN};
 	int result = 0;
@@ -274,6 +301,12 @@ int held_drop(struct held *h)
 	return result ? result : place_io_sync(h->io, RX_JOURNAL);
 }
 
+int held_drop(struct held *h)
+{
+	h->reset_sequence = 0;
+	return h->count && !held_has_good(h) ? held_reset(h) : held_drop_each(h);
+}
+
 void held_forget(const struct held *h, struct place_map *m)
 {
 	for (uint32_t i = 0; i < map_num_groups(m, h->sbn); i++)
@@ -286,6 +319,8 @@ void held_forget(const struct held *h, struct place_map *m)
 		else if (s->is_bad)
 			map_replay_drop_foreign(m, h->sbn, s->place, s->esi, s->crc);
 	}
+	if (h->reset_sequence)
+		m->block[h->sbn].reset_sequence = h->reset_sequence;
 }
 
 /* ---- reading ------------------------------------------------------------------------------------ */

@@ -29,7 +29,8 @@ struct held {
 	bool identities_only;              /* nothing is read back */
 	uint32_t ahead_first, ahead_count; /* own symbols that buf holds in whole */
 	uint32_t num_bad;
-	uint32_t num_missing; /* places that are not own: what decoding will put into the scratch */
+	uint32_t reset_sequence; /* of the BLOCK record by which held_drop began the block anew; 0: none */
+	uint32_t num_missing;    /* places that are not own: what decoding will put into the scratch */
 };
 
 #define HELD_BUF_BYTES (128u * 1024) /* more than the largest symbol */
@@ -41,7 +42,8 @@ uint32_t held_cap(const struct geometry *);
  * (symbol_check.h). What does not match is counted in num_bad and marked, so that held_drop can take it out. Storage's
  * errors. */
 int held_load(struct held *, uint32_t sbn);
-/* Writes the drops to the journal. */
+/* Writes the drops to the journal. When no symbol stays but own ones, as a BLOCK record of these: the journal then
+ * forgets all that was before, and does not grow however often symbols are forged. */
 int held_drop(struct held *);
 /* On the receiver's thread: takes the dropped symbols out of the map. */
 void held_forget(const struct held *, struct place_map *);

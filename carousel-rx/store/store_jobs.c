@@ -148,7 +148,8 @@ static void work_start_over(struct store *s)
 
 static void work_check_complete(struct store *s, uint64_t now_ns)
 {
-	if (s->phase != STORE_RECEIVING || s->map.blocks_done < s->geometry.blocks || map_has_ready(&s->map))
+	if (s->phase != STORE_RECEIVING || s->map.blocks_done < s->geometry.blocks || map_has_ready(&s->map) ||
+		s->wants_index)
 		return;
 	if (!s->is_suspect) {
 		s->phase = STORE_COMPLETE;
@@ -335,6 +336,9 @@ static struct carousel_job *work_next(struct store *s, uint64_t now_ns)
 		return work_start(s, WORK_VERIFY);
 	if (s->wants_compact)
 		return s->write.is_running ? NULL : work_start(s, WORK_COMPACT);
+	/* So that what is decoded meets it. */
+	if (s->phase == STORE_RECEIVING && s->wants_index)
+		return work_start(s, WORK_INDEX_OPEN);
 	if (decode_time(s) <= now_ns && (job = decode_start(s)) != NULL)
 		return job;
 	if (sync_time(s) <= now_ns) {
@@ -342,8 +346,6 @@ static struct carousel_job *work_next(struct store *s, uint64_t now_ns)
 		s->journal_at_sync = s->journal_bytes_seen;
 		return work_start(s, WORK_SYNC);
 	}
-	if (s->phase == STORE_RECEIVING && s->wants_index)
-		return work_start(s, WORK_INDEX_OPEN);
 	if (s->phase == STORE_RECEIVING && s->wants_edges)
 		return work_start(s, WORK_INDEX_EDGES);
 	if (s->phase == STORE_RECEIVING && s->decode.has_index && store_look_prepare(s))

@@ -25,18 +25,19 @@ static const struct store_fixture_shape cut_shapes[] = {
 static unsigned cut_every = 1;
 static uint64_t cut_tried;
 
-static void cut_shape(const struct store_fixture_shape *shape, bool repair_first, bool with_index)
+static void cut_shape(const struct store_fixture_shape *shape, bool repair_first, bool with_index, bool has_forger)
 {
 	const struct power_sweep sweep = {.shape = shape,
 		.loss_percent = CUT_LOSS,
 		.repair_first = repair_first,
 		.with_index = with_index,
+		.has_forger = has_forger,
 		.every = cut_every};
 	uint64_t tried = power_sweep(&sweep);
 	cut_tried += tried;
-	printf("encoding %u.%u %-7s %s%s: %llu cuts\n", shape->encoding_id, shape->instance_id,
+	printf("encoding %u.%u %-7s %s%s%s: %llu cuts\n", shape->encoding_id, shape->instance_id,
 		object_layout_name(shape->kind), repair_first ? "comes late" : "from the start",
-		with_index ? ", with index" : "", (unsigned long long)tried);
+		with_index ? ", with index" : "", has_forger ? ", a false symbol" : "", (unsigned long long)tried);
 	fflush(stdout);
 }
 
@@ -47,10 +48,12 @@ static void test_power_cuts(void **state)
 		const struct store_fixture_shape *shape = &cut_shapes[i];
 		if (!fec_scheme_is_available(shape->encoding_id, shape->instance_id))
 			continue;
-		cut_shape(shape, false, false);
-		cut_shape(shape, false, true);
-		if (shape->encoding_id != FEC_COMPACT_NO_CODE)
-			cut_shape(shape, true, false);
+		cut_shape(shape, false, false, false);
+		cut_shape(shape, false, true, false);
+		if (shape->encoding_id == FEC_COMPACT_NO_CODE)
+			continue;
+		cut_shape(shape, true, false, false);
+		cut_shape(shape, true, true, true);
 	}
 	printf("%llu power cuts tried\n", (unsigned long long)cut_tried);
 }

@@ -24,6 +24,7 @@ struct run {
 	size_t num_synced; /* of those, known to be synced */
 	uint32_t turn;     /* position in the stream */
 	unsigned cuts;
+	bool has_forged;
 };
 
 static struct store_progress run_progress(const struct run *r)
@@ -111,10 +112,13 @@ static bool run_open(struct run *r)
 static void run_check_synced(struct run *r)
 {
 	uint8_t *symbol = calloc(1, r->fixture->image.layout.oti.symbol_size);
-	for (size_t i = 0; run_progress(r).phase == STORE_RECEIVING && i < r->num_synced; i++)
+	for (size_t i = 0; run_progress(r).phase == STORE_RECEIVING && i < r->num_synced; i++) {
+		if (r->c->has_forger && r->taken[i].sbn == 0)
+			continue;
 		assert_int_equal(store_add(r->store, r->taken[i].sbn, r->taken[i].esi, symbol,
 					 r->fixture->image.layout.oti.symbol_size, r->now_ns),
 			CAROUSEL_E_DUPLICATE);
+	}
 	free(symbol);
 }
 
@@ -157,12 +161,18 @@ static bool run_hear(struct run *r, const struct run_symbol *s)
 {
 	uint16_t size = r->fixture->image.layout.oti.symbol_size;
 	uint8_t *symbol = malloc(size);
+	bool is_false = false;
 	int result;
 	assert_non_null(symbol);
 	store_fixture_symbol(r->fixture, s->sbn, s->esi, symbol);
+	if (r->c->has_forger && s->sbn == 0 && s->esi >= store_fixture_source(r->fixture, 0) && !r->has_forged) {
+		symbol[size / 2] ^= 1;
+		is_false = true;
+	}
 	r->now_ns += 3000000;
 	result = store_add(r->store, s->sbn, s->esi, symbol, size, r->now_ns);
 	free(symbol);
+	r->has_forged = r->has_forged || (is_false && result == 0);
 	if (result == 0) {
 		if (r->num_taken == r->cap_taken) {
 			r->cap_taken = r->cap_taken ? r->cap_taken * 2 : 256;
@@ -239,6 +249,7 @@ uint64_t power_sweep(const struct power_sweep *sweep)
 	struct power_run_case c = {.loss_percent = sweep->loss_percent,
 		.repair_first = sweep->repair_first,
 		.with_index = sweep->with_index,
+		.has_forger = sweep->has_forger,
 		.seed = 1,
 		.tear = 512};
 	struct store_fixture fixture;

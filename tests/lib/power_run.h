@@ -9,6 +9,7 @@ struct power_run_case {
 	unsigned loss_percent;
 	bool repair_first; /* the box comes late: symbols lie in foreign places */
 	bool with_index;   /* the chunk index is there */
+	bool has_forger;   /* a repair symbol of block 0 is false: its block is dropped by the index, and begun anew */
 	size_t tear;
 	enum power_luck luck;
 	uint64_t seed;
@@ -25,7 +26,7 @@ uint64_t power_run(struct store_fixture *, const struct power_run_case *);
 struct power_sweep {
 	const struct store_fixture_shape *shape;
 	unsigned loss_percent;
-	bool repair_first, with_index;
+	bool repair_first, with_index, has_forger;
 	unsigned every;
 };
 uint64_t power_sweep(const struct power_sweep *);

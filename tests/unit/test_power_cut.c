@@ -23,6 +23,7 @@ static void sample(uint8_t encoding_id, uint16_t instance_id, enum object_layout
 		.loss_percent = 15,
 		.repair_first = late,
 		.with_index = with_index,
+		.has_forger = late && with_index,
 		.every = encoding_id == FEC_COMPACT_NO_CODE ? 1 : 9};
 	if (fec_scheme_is_available(encoding_id, instance_id))
 		assert_true(power_sweep(&sweep) > 100);

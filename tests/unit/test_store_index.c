@@ -252,6 +252,48 @@ static void forged_keeps(const struct store_fixture_shape *shape)
 	box_deinit(&b);
 }
 
+/* A forger who never tires: blocks are decoded and dropped again and again. What lies beside the slot stays bounded. */
+static void forged_for_ever(const struct store_fixture_shape *shape)
+{
+	uint64_t journal, most = 0, early = 0;
+	uint32_t source, next;
+	struct box b;
+	if (shape->encoding_id != FEC_RAPTORQ)
+		return;
+	box_init(&b, shape);
+	box_set_index(&b);
+	b.store->compact_at = b.store->compact_step = 2000;
+	source = next = store_fixture_source(&b.fixture, 0);
+	for (unsigned round = 0; round < 60; round++) {
+		while (map_wants(&b.store->map, 0) && next < source * 200) {
+			uint8_t symbol[2048];
+			memset(symbol, (int)next, sizeof(symbol));
+			(void)store_add(b.store, 0, next++, symbol, shape->symbol_size, b.now_ns += 1000000);
+			if (next % 16 == 0)
+				store_fixture_jobs(b.store, b.now_ns);
+			if (next % source == 0)
+				break;
+		}
+		store_flush(b.store);
+		store_fixture_jobs(b.store, b.now_ns += 1000000000);
+		assert_int_equal(b.storage.table.size(&b.storage, RX_JOURNAL, &journal), 0);
+		most = journal > most ? journal : most;
+		if (round == 20)
+			early = most;
+	}
+	assert_true(most <= early + early / 2);
+	for (unsigned i = 0; i < 6 && box_progress(&b).phase == STORE_RECEIVING; i++)
+		box_receive(&b, 10, 0);
+	box_expect_verified(&b);
+	box_deinit(&b);
+}
+
+static void test_a_forger_who_never_tires(void **state)
+{
+	(void)state;
+	each_shape(forged_for_ever);
+}
+
 static void test_a_forged_repair_symbol_leaves_what_is_right(void **state)
 {
 	(void)state;
@@ -553,6 +595,7 @@ int main(void)
 		cmocka_unit_test(test_repeats_are_known),
 		cmocka_unit_test(test_a_forged_source_symbol_costs_its_chunk),
 		cmocka_unit_test(test_a_forged_repair_symbol_costs_its_block),
+		cmocka_unit_test(test_a_forger_who_never_tires),
 		cmocka_unit_test(test_a_forged_repair_symbol_leaves_what_is_right),
 		cmocka_unit_test(test_forged_in_a_chunk_of_two_blocks),
 		cmocka_unit_test(test_forged_without_index),
