@@ -23,7 +23,6 @@ static void sample(uint8_t encoding_id, uint16_t instance_id, enum object_layout
 		.loss_percent = 15,
 		.repair_first = late,
 		.with_index = with_index,
-		.has_forger = late && with_index,
 		.every = encoding_id == FEC_COMPACT_NO_CODE ? 1 : 9};
 	if (fec_scheme_is_available(encoding_id, instance_id))
 		assert_true(power_sweep(&sweep) > 100);
@@ -39,6 +38,21 @@ static void test_small_block(void **state)
 {
 	(void)state;
 	sample(FEC_SMALL_BLOCK, FEC_INSTANCE_RS_VAND, OBJECT_STRIPED, 32, true, false);
+}
+
+/* What is written while a block is dropped is little: every cut. */
+static void test_a_false_symbol(void **state)
+{
+	static const struct store_fixture_shape shape = {
+		FEC_REED_SOLOMON_GF256, 0, OBJECT_STRIPED, 2048, 16, 64, 4096u * 24 + 1234, 1};
+	const struct power_sweep sweep = {.shape = &shape,
+		.loss_percent = 15,
+		.repair_first = true,
+		.with_index = true,
+		.has_forger = true,
+		.every = 1};
+	(void)state;
+	assert_true(power_sweep(&sweep) > 100);
 }
 
 static void test_reed_solomon(void **state)
@@ -59,6 +73,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_code),
 		cmocka_unit_test(test_small_block),
+		cmocka_unit_test(test_a_false_symbol),
 		cmocka_unit_test(test_reed_solomon),
 		cmocka_unit_test(test_raptorq),
 	};
