@@ -1,6 +1,8 @@
-/* bench_policy - reading maps, deciding, and a fleet of two million boxes: import, diff, a roll-out.
+/* bench_policy - reading maps, deciding, and a fleet of two million boxes: import, and every question asked of it.
  * Yardsticks: hashing the same bytes with SHA-256, and reading the same file line by line. */
+#include "policy-map/fleet/fleet_file.h"
 #include "policy-map/fleet/fleet_import.h"
+#include "policy-map/fleet/fleet_kpi.h"
 #include "policy-map/fleet/what_if.h"
 #include "tests/lib/bench.h"
 #include "tests/lib/test.h"
@@ -156,15 +158,67 @@ static void bench_import(const struct fleet_bench *b, const char *params, FILE *
 	fleet_row(b, "fleet import", params, start);
 }
 
+static int count_rows(void *user, const char *class_name, const char *category, uint32_t version, uint64_t count)
+{
+	(void)class_name;
+	(void)category;
+	(void)version;
+	*(uint64_t *)user += count;
+	return 0;
+}
+
+static int write_row(void *user, const struct fleet_box *b)
+{
+	return fleet_file_write(user, &(struct fleet_file_row){FLEET_FILE_BOX, b->id, b->class_name, b->category,
+					      b->version, 1, b->since_s, b->seen_s});
+}
+
+/* What lint asks the database, and what export writes; then the simulator's reader over that. */
+static void bench_walks(const struct fleet_bench *b)
+{
+	static struct fleet_file_reader reader;
+	struct fleet_file_row row;
+	FILE *file = tmpfile();
+	uint64_t boxes = 0, start = bench_cpu_ns();
+	if (file == NULL || fleet_db_each_version(b->db, count_rows, &boxes) != 0)
+		abort();
+	fleet_row(b, "lint --fleet", "2000000 boxes", start);
+	start = bench_cpu_ns();
+	if (fleet_file_write_head(file) != 0 || fleet_db_each(b->db, write_row, file) != 0)
+		abort();
+	fleet_row(b, "fleet export", "2000000 boxes", start);
+	rewind(file);
+	start = bench_cpu_ns();
+	for (fleet_file_init(&reader, file); fleet_file_next(&reader, &row) == 0;)
+		boxes--;
+	fleet_row(b, "fleet file read", "2000000 boxes", start);
+	if (boxes != 0)
+		abort();
+	fclose(file);
+}
+
 static void bench_questions(const struct fleet_bench *b, const struct text *old_map, const struct text *new_map)
 {
+	const struct fleet_kpi_options options = {.now_s = 1795355200, .silent_s = 86400};
 	struct what_if_rollout r;
+	struct what_if_paths paths;
 	struct what_if_diff d;
+	struct fleet_kpi kpi;
 	uint64_t start = bench_cpu_ns();
 	if (what_if_diff(b->db, old_map->map, new_map->map, UINT64_MAX, &d) != 0)
 		abort();
 	fleet_row(b, "diff --fleet", "2000000 boxes", start);
 	what_if_diff_deinit(&d);
+	start = bench_cpu_ns();
+	if (what_if_paths(b->db, old_map->map, new_map->map, &paths) != 0)
+		abort();
+	fleet_row(b, "diff --paths --fleet", "2000000 boxes", start);
+	what_if_paths_deinit(&paths);
+	start = bench_cpu_ns();
+	if (fleet_kpi(b->db, new_map->map, &options, &kpi) != 0)
+		abort();
+	fleet_row(b, "fleet kpi", "2000000 boxes", start);
+	fleet_kpi_deinit(&kpi);
 	start = bench_cpu_ns();
 	if (what_if_rollout(b->db, new_map->map, 30, 5000, &r) != 0)
 		abort();
@@ -183,6 +237,7 @@ static void bench_fleet(struct bench_report *report, const struct text *old_map,
 	bench_import(&b, "2000000 new boxes, CSV", list, fleet_import_csv, 1795255200);
 	bench_import(&b, "2000000 known boxes, reports", reports, fleet_import_reports, 1795255200);
 	bench_questions(&b, old_map, new_map);
+	bench_walks(&b);
 	fleet_db_close(b.db);
 	fclose(list);
 	fclose(reports);
