@@ -102,11 +102,11 @@ static bool scan_number(struct scan *s, int64_t min, int64_t max, int64_t *value
 	is_negative = s->p < s->end && *s->p == '-';
 	s->p += is_negative;
 	has_zero = s->p < s->end && *s->p == '0';
-	for (*value = 0; s->p < s->end && *s->p >= '0' && *s->p <= '9' && digits <= 18; s->p++, digits++)
+	for (*value = 0; s->p < s->end && *s->p >= '0' && *s->p <= '9' && digits < 18; s->p++, digits++)
 		*value = *value * 10 + (*s->p - '0');
 	if (is_negative)
 		*value = -*value;
-	return digits >= 1 && digits <= 18 && !(has_zero && digits > 1) && *value >= min && *value <= max;
+	return digits >= 1 && !(has_zero && digits > 1) && *value >= min && *value <= max;
 }
 
 static bool scan_kpis(struct scan *s, struct box_report *r)
