@@ -37,6 +37,23 @@ refuses 1 "there is no such thing here" "$sim" merge gone.json
 
 "$sim" fleet "$stories/two-million.ini" >two.txt || { cat two.txt; fail "two million boxes miss their bounds"; }
 
+# ---- a real fleet, from the database to the plot ----
+policy=${sim%/*}/policy-map
+{
+	echo box_id,class,category,version
+	for i in $(seq 100 299); do echo "00a1b2$i,box,production,$((i % 2 ? 90 : 100))"; done
+} >list.csv
+"$policy" fleet import fleet.db list.csv --csv >/dev/null
+"$policy" fleet export fleet.db real.fleet
+cp "$stories/must.map" .
+printf '[scenario]\nduration = 30m\n[transmitter]\nrate = 256k\nfec = reed-solomon\n[image new]\nclass = box\nversion = 105
+size = 2M\n[map 1]\nfile = must.map\n[group all]\nfleet = real.fleet\nloss = 3%%\n[expect all]\nversion = 105\nat-least = 100%%\n' >real.ini
+"$sim" fleet real.ini --json real.json >real.txt || { cat real.txt; fail "a real fleet"; }
+grep -q '"name":"all","boxes":200' real.json || fail "not the boxes of the fleet"
+sed -i 's/^box 00a1b2200 .*/box 00a1b2200 box production x 0 0/' real.fleet
+refuses 1 "real.ini:13: fleet: real.fleet:104: " "$sim" fleet real.ini
+refuses 1 "as large as it is" "$sim" fleet "$stories/real.ini" --scale 2
+
 # ---- run ----
 "$sim" run "$stories/map-change.ini" --json a.json >/dev/null
 "$sim" run "$stories/map-change.ini" --json b.json >/dev/null
