@@ -184,6 +184,12 @@ static void scenario_read_all(struct scenario *s, const uint64_t *seed, const st
 		scenario_read_event(s, section);
 	for (section = NULL; (section = scenario_next(s, "expect", section, s->num_expects, SCENARIO_MAX_EXPECTS));)
 		scenario_read_expect(s, section);
+}
+
+/* Said last: a section that is misspelt is the better word. */
+static void scenario_check_sections(struct scenario *s)
+{
+	struct config_section *section;
 	section = config_section(s->config, "scenario", NULL);
 	if (s->num_maps == 0)
 		config_fail(section, "map", CAROUSEL_E_NOT_FOUND, "a scenario needs a [map]");
@@ -209,7 +215,12 @@ int scenario_parse(struct scenario **out, const struct carousel_allocator *alloc
 	if (result != 0)
 		return result;
 	scenario_read_all(s, seed, files);
-	return config_end(s->config);
+	result = config_end(s->config);
+	if (result == 0) {
+		scenario_check_sections(s);
+		result = config_end(s->config);
+	}
+	return result;
 }
 
 void scenario_free(struct scenario *s)

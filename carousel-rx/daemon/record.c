@@ -3,14 +3,17 @@
 
 #include "common/carousel_error.h"
 #include "common/io/clock.h"
+#include "common/io/file.h"
 #include "common/io/loop.h"
 #include "common/io/udp.h"
 #include "common/lct.h"
 #include "common/trace.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct record {
 	struct loop *loop;
@@ -94,11 +97,7 @@ static int record_listen(struct record *r, const char *interface)
 	if (result == 0)
 		result = loop_watch_new(
 			r->loop, udp_receiver_fd(r->receiver), LOOP_READ, record_on_readable, r, &r->watch);
-	if (result == 0)
-		result = record_write(r->file, TRACE_HEADER_LINE, strlen(TRACE_HEADER_LINE));
-	if (result == 0)
-		result = loop_run(r->loop);
-	return result ? result : r->error;
+	return result;
 }
 
 /* What is left in the window, and the rate that only the end knows. */
@@ -111,6 +110,32 @@ static int record_finish(struct record *r)
 		fprintf(r->file, "pps %.0f\n", (double)(t->received + t->lost) / seconds) < 0)
 		result = CAROUSEL_E_STORAGE;
 	return result;
+}
+
+/* Everything between the first packet and the last. */
+static int record_all(struct record *r)
+{
+	int result = record_write(r->file, TRACE_HEADER_LINE, strlen(TRACE_HEADER_LINE));
+	if (result == 0)
+		result = loop_run(r->loop);
+	if (result == 0)
+		result = r->error;
+	return result ? result : record_finish(r);
+}
+
+/* A file that holds no packet is not left behind, so that the next try can have its name. */
+static int record_file(const struct cli *cli, struct record *r, const char *path)
+{
+	int result;
+	r->file = fopen(path, "wxe");
+	if (r->file == NULL)
+		return cli_fail(cli, "%s: %s", path, carousel_strerror(file_error(errno)));
+	result = record_all(r);
+	if (fclose(r->file) != 0 && result == 0)
+		result = file_error(errno);
+	if (r->recorder.received == 0)
+		unlink(path);
+	return result ? cli_fail(cli, "%s: %s", path, carousel_strerror(result)) : CLI_OK;
 }
 
 int verb_record(const struct cli *cli, int argc, char **argv)
@@ -133,22 +158,20 @@ int verb_record(const struct cli *cli, int argc, char **argv)
 		return cli_usage(cli, "--group must be given, as 232.1.1.95:4001 or [ff3e::95]:4001");
 	if (source && udp_address_parse_host(source, &r.source) != 0)
 		return cli_usage(cli, "--source: \"%s\" is no address", source);
-	r.file = fopen(argv[1], "wx");
-	if (r.file == NULL)
-		return cli_fail(cli, "%s: cannot be made, or is there already", argv[1]);
-	trace_recorder_init(&r.recorder);
 	r.start_ns = clock_monotonic_ns();
 	if (duration_ns)
 		r.end_ns = r.start_ns + duration_ns;
+	trace_recorder_init(&r.recorder);
 	result = record_listen(&r, interface);
-	if (result == 0)
-		result = record_finish(&r);
-	if (fclose(r.file) != 0 && result == 0)
-		result = CAROUSEL_E_STORAGE;
+	if (result != 0)
+		status = cli_fail(cli, "--group %s%s%s: %s", group, interface ? " --interface " : "",
+			interface ? interface : "", carousel_strerror(result));
+	else
+		status = record_file(cli, &r, argv[1]);
 	loop_free(r.loop);
 	udp_receiver_close(r.receiver);
-	if (result != 0)
-		return cli_fail(cli, "%s: %s", argv[1], carousel_strerror(result));
+	if (status != CLI_OK)
+		return status;
 	printf("%llu packets came, %llu did not, %llu twice, %llu new starts, %llu of no concern\n",
 		(unsigned long long)r.recorder.received, (unsigned long long)r.recorder.lost,
 		(unsigned long long)r.recorder.duplicates, (unsigned long long)r.recorder.gaps,

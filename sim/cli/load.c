@@ -22,11 +22,18 @@ static int load_path(const char *scenario, const char *name, char path[LOAD_PATH
 	return len >= 0 && (size_t)len < LOAD_PATH_BYTES ? 0 : CAROUSEL_E_LIMIT;
 }
 
+/* A directory or a device is no file that was meant. */
+static int load_file(const char *path, size_t limit, char **text, size_t *len)
+{
+	const int result = file_read(path, limit, NULL, text, len);
+	return result == CAROUSEL_E_ARGUMENT ? CAROUSEL_E_NOT_FOUND : result;
+}
+
 static int load_beside(void *user, const char *name, size_t limit, char **text, size_t *len)
 {
 	char path[LOAD_PATH_BYTES];
 	int result = load_path(user, name, path);
-	return result ? result : file_read(path, limit, NULL, text, len);
+	return result ? result : load_file(path, limit, text, len);
 }
 
 static int open_beside(void *user, const char *name, FILE **file)
@@ -44,7 +51,7 @@ int load_scenario(const struct cli *cli, const char *path, const uint64_t *seed,
 	const struct scenario_files files = {(void *)(uintptr_t)path, load_beside, open_beside};
 	char *text;
 	size_t len;
-	int result = file_read(path, CONFIG_MAX_BYTES, NULL, &text, &len);
+	int result = load_file(path, CONFIG_MAX_BYTES, &text, &len);
 	*scenario = NULL;
 	if (result != 0)
 		return cli_fail(cli, "%s: %s", path, carousel_strerror(result));
@@ -82,7 +89,7 @@ int load_report(const struct cli *cli, const char *path, struct report **report)
 	size_t len;
 	json_error_t error;
 	json_t *root;
-	int result = file_read(path, LOAD_MAX_REPORT_BYTES, NULL, &text, &len);
+	int result = load_file(path, LOAD_MAX_REPORT_BYTES, &text, &len);
 	*report = NULL;
 	if (result != 0)
 		return cli_fail(cli, "%s: %s", path, carousel_strerror(result));

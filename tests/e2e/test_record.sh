@@ -31,3 +31,13 @@ silent() {
 	! record --group 232.83.1.9:4009 --duration 1s
 }
 check "nothing heard is a failure" silent
+check "and leaves no file" [ ! -e "$fleet/air.trace" ]
+nowhere() {
+	! record --group 232.83.1.9:4009 --interface nope0 2>"$fleet/why" && grep -q -- "--interface nope0: not an address" "$fleet/why"
+}
+check "an interface that is not there is named" nowhere
+missing() {
+	! net_in ear "$BUILD/bin/carousel-rx" record "$fleet/gone/air.trace" --group "$fleet_group" 2>"$fleet/why" &&
+		grep -q "gone/air.trace: there is no such thing here" "$fleet/why"
+}
+check "a directory that is not there is named" missing

@@ -102,6 +102,8 @@ static void test_says_file_line_and_what(void **state)
 		const char *message;
 	} bad[] = {
 		{"[scenario]\n", CAROUSEL_E_NOT_FOUND, "a.ini:1: duration: must be set"},
+		{HEAD "[groups g]\nclass = box\nversion = 1\n", CAROUSEL_E_UNKNOWN_WORD,
+			"a.ini:7: unknown section [groups g]"},
 		{HEAD "[group g]\nversion = 1\n", CAROUSEL_E_NOT_FOUND, "a.ini:7: class: must be set"},
 		{HEAD GROUP "colour = red\n", CAROUSEL_E_UNKNOWN_WORD, "a.ini:10: unknown key \"colour\""},
 		{HEAD GROUP "loss = 120%\n", CAROUSEL_E_RANGE,
@@ -177,7 +179,7 @@ static void test_says_file_line_and_what(void **state)
 			"a.ini:6: block-symbols: 256 is not within 4 to 255"},
 		{FEC "fec = small-block\nencoding-symbols = 20\n", CAROUSEL_E_RANGE,
 			"a.ini:6: encoding-symbols: 20 is not within 24 to 32"},
-		{FEC "encoding-symbols = 255\n", CAROUSEL_E_NOT_FOUND, NULL},
+		{FEC "encoding-symbols = 255\n", CAROUSEL_E_UNKNOWN_WORD, "a.ini:5: unknown key \"encoding-symbols\""},
 		{HEAD, CAROUSEL_E_NOT_FOUND, "a.ini:1: group: a scenario needs a [group]"},
 	};
 	(void)state;
