@@ -1,5 +1,6 @@
 #include "tests/lib/test.h"
 
+#include "carousel-tx/occupancy.h"
 #include "common/carousel_error.h"
 #include "common/fec_oti.h"
 #include "fec/fec.h"
@@ -19,6 +20,48 @@ static struct compare_config config_of(const struct channel_config *channel)
 		.seed = 1};
 }
 
+/* The median of 100 receivers against the distribution by formula: half of a symmetric spread of a few percent. */
+static void agrees_with_theory(const struct compare_config *c, double loss, const struct compare_result *r)
+{
+	const struct completion_loss process = {.mean = loss};
+	const uint32_t blocks = (c->packets - 1) / c->rs_k + 1;
+	const double k = (double)c->packets / blocks;
+	const struct occupancy_image rs = {k, k + c->rs_n - c->rs_k, blocks, 1, 0};
+	const struct completion_image fountain = {(double)c->packets / c->blocks, c->blocks};
+	assert_true(fabs(r[COMPARE_RS].median * c->packets / occupancy_symbols(&rs, &process, 0.5) - 1) < 0.01);
+	assert_true(fabs(r[COMPARE_RS].p90 * c->packets / occupancy_symbols(&rs, &process, 0.9) - 1) < 0.02);
+	assert_true(fabs(r[COMPARE_FOUNTAIN].median * c->packets / completion_symbols(&fountain, &process, 0.5) - 1) <
+		    0.002);
+}
+
+/* The same losses for all: what one scheme needs does not depend on the parameters of another. */
+static void test_same_losses_for_all(void **state)
+{
+	const struct channel_config channel = {.kind = CHANNEL_GILBERT, .gilbert = {0.01, 0.1, 0, 1}};
+	struct compare_config c = config_of(&channel);
+	struct compare_result a[COMPARE_NUM_SCHEMES], b[COMPARE_NUM_SCHEMES];
+	(void)state;
+	c.packets = 2000;
+	c.receivers = 50;
+	assert_int_equal(compare_run(NULL, &c, a), 0);
+	c.rs_k = 20;
+	c.rs_n = 40;
+	assert_int_equal(compare_run(NULL, &c, b), 0);
+	for (unsigned i = 0; i < 50; i++) {
+		assert_true(a[COMPARE_PLAIN].airtime[i] == b[COMPARE_PLAIN].airtime[i]);
+		assert_true(a[COMPARE_FOUNTAIN].airtime[i] == b[COMPARE_FOUNTAIN].airtime[i]);
+	}
+	assert_true(a[COMPARE_RS].median != b[COMPARE_RS].median);
+	compare_deinit(NULL, a);
+	compare_deinit(NULL, b);
+	/* Rate 1: Reed-Solomon of n = k is a plain carousel. */
+	c.rs_k = c.rs_n = 100;
+	assert_int_equal(compare_run(NULL, &c, a), 0);
+	for (unsigned i = 0; i < 50; i++)
+		assert_true(fabs(a[COMPARE_PLAIN].airtime[i] - a[COMPARE_RS].airtime[i]) < 1e-12);
+	compare_deinit(NULL, a);
+}
+
 /* The figures everybody quotes: 50,000 packets at 5, 10 and 20 % loss. */
 static void test_known_figures(void **state)
 {
@@ -35,6 +78,7 @@ static void test_known_figures(void **state)
 		assert_true(fabs(r[COMPARE_FOUNTAIN].mean_airtime - fountain[i]) < 0.01);
 		assert_true(r[COMPARE_FOUNTAIN].max < r[COMPARE_RS].median);
 		assert_true(r[COMPARE_RS].mean_airtime < r[COMPARE_PLAIN].mean_airtime);
+		agrees_with_theory(&c, loss[i], r);
 		compare_deinit(NULL, r);
 	}
 }
@@ -151,6 +195,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known_figures),
+		cmocka_unit_test(test_same_losses_for_all),
 		cmocka_unit_test(test_no_loss_costs_nothing),
 		cmocka_unit_test(test_what_never_completes_stops),
 		cmocka_unit_test(test_refuses),

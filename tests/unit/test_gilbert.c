@@ -85,6 +85,66 @@ static void test_finds_gilbert_elliott(void **state)
 	trace_free(t);
 }
 
+/* Known parameters, trace after trace, within four standard errors; and the goodness of fit is honest: a trace of the
+ * very model rarely has a small p. */
+static void test_recovers_within_statistics(void **state)
+{
+	const double loss = 0.1;
+	const struct channel_gilbert known = {0.02, 0.2, 0, 1};
+	const struct channel_config independent = {.loss = loss}, bursts = {.kind = CHANNEL_GILBERT, .gilbert = known};
+	unsigned small = 0;
+	(void)state;
+	for (uint64_t seed = 10; seed < 22; seed++) {
+		struct trace *t = recorded(&independent, seed, 10000);
+		struct gilbert_fit fit;
+		const struct channel_gilbert *g;
+		assert_int_equal(gilbert_fit(t, NULL, &fit), 0);
+		assert_true(fabs(fit.candidates[GILBERT_BERNOULLI].model.to_bad - loss) <
+			    4 * sqrt(loss * (1 - loss) / 10000));
+		small += fit.candidates[GILBERT_BERNOULLI].lost_runs.p_value < 0.05;
+		small += fit.candidates[GILBERT_BERNOULLI].received_runs.p_value < 0.05;
+		trace_free(t);
+		t = recorded(&bursts, seed, 10000);
+		assert_int_equal(gilbert_fit(t, NULL, &fit), 0);
+		g = &fit.candidates[GILBERT_SIMPLE].model;
+		assert_true(fabs(g->to_bad - known.to_bad) <
+			    4 * sqrt(known.to_bad * (1 - known.to_bad) / (double)t->received));
+		assert_true(fabs(g->to_good - known.to_good) <
+			    4 * sqrt(known.to_good * (1 - known.to_good) / (double)t->lost));
+		small += fit.candidates[GILBERT_SIMPLE].lost_runs.p_value < 0.05;
+		small += fit.candidates[GILBERT_SIMPLE].received_runs.p_value < 0.05;
+		trace_free(t);
+	}
+	/* Of 48 tests 2.4 are expected; 11 and more would come by chance in 1 of 50000 cases. */
+	assert_true(small <= 10);
+}
+
+/* Runs as long as they may be, and nothing but alternation: bounded time, finite numbers. */
+static void test_hostile_traces(void **state)
+{
+	static const struct trace_run shapes[][2] = {{{TRACE_MAX_RUN, TRACE_MAX_RUN}, {1, TRACE_MAX_RUN}},
+		{{1, 1}, {1, 1}}, {{TRACE_MAX_RUN, 1}, {TRACE_MAX_RUN, 1}}, {{1, TRACE_MAX_RUN}, {1, TRACE_MAX_RUN}}};
+	(void)state;
+	for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+		static struct trace_run runs[2000];
+		struct trace t = {.runs = runs, .num_runs = 2000};
+		struct gilbert_fit fit;
+		for (size_t k = 0; k < 2000; k++) {
+			runs[k] = shapes[i][k % 2];
+			t.received += runs[k].received;
+			t.lost += runs[k].lost;
+		}
+		if (gilbert_fit(&t, NULL, &fit) != 0)
+			continue;
+		for (unsigned m = 0; m < GILBERT_NUM_MODELS; m++) {
+			const struct gilbert_candidate *c = &fit.candidates[m];
+			assert_true(isfinite(c->bic) && c->model.loss_bad >= 0 && c->model.loss_bad <= 1);
+			assert_true(c->lost_runs.p_value >= 0 && c->lost_runs.p_value <= 1);
+			assert_true(c->received_runs.p_value >= 0 && c->received_runs.p_value <= 1);
+		}
+	}
+}
+
 /* The distribution of run lengths against a count over a long channel. */
 static void test_run_tail(void **state)
 {
@@ -142,6 +202,8 @@ int main(void)
 		cmocka_unit_test(test_finds_independent_losses),
 		cmocka_unit_test(test_finds_gilbert),
 		cmocka_unit_test(test_finds_gilbert_elliott),
+		cmocka_unit_test(test_recovers_within_statistics),
+		cmocka_unit_test(test_hostile_traces),
 		cmocka_unit_test(test_run_tail),
 		cmocka_unit_test(test_refuses_too_little),
 		cmocka_unit_test(test_no_memory),
