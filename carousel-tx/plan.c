@@ -38,36 +38,36 @@ static bool plan_is_within(double x, double low, double high)
 static const char *plan_find_fault(const struct plan_config *c)
 {
 	if (!plan_is_within((double)c->rate_bps, 1000, 1e12))
-		return "rate";
+		return "rate: not within 1 kbit/s to 1 Tbit/s";
 	if (!plan_is_within(c->control_share, 0, 0.5))
-		return "control share";
+		return "control share: not within 0 to 50 %";
 	if (c->symbol_size && !plan_is_within(c->symbol_size, 4, FEC_MAX_SYMBOL_SIZE))
-		return "symbol size";
+		return "symbol size: not within 4 to 65528 bytes";
 	if (c->overhead_bytes > 10000)
-		return "overhead";
+		return "overhead: not within 0 to 10000 bytes";
 	if ((unsigned)c->fec >= PLAN_NUM_FEC)
-		return "scheme";
+		return "scheme: not within raptorq, reed-solomon, small-block, none";
 	if (c->block_symbols > plan_schemes[c->fec].most_symbols)
-		return "block symbols";
+		return "block symbols: not within what the scheme has: 56403, 255, 32, 65536 at most";
 	if (c->encoding_symbols &&
 		(c->encoding_symbols > plan_schemes[c->fec].encoding_symbols ||
 			c->encoding_symbols <
 				(c->block_symbols ? c->block_symbols : plan_schemes[c->fec].block_symbols)))
-		return "encoding symbols";
+		return "encoding symbols: not within block symbols to what the scheme has: 255 or 32";
 	if (!plan_is_within(c->loss.mean, 0, 0.99) || !plan_is_within(c->loss.variance, 0, 1) ||
 		!plan_is_within(c->loss.correlation, 0, 0.99999999))
-		return "loss";
+		return "loss: not within 0 to 99 % on average";
 	if (!plan_is_within(c->duty, 1e-6, 1))
-		return "duty";
+		return "duty: not within 0.0001 to 100 %";
 	if (!plan_is_within(c->percentile, 1e-6, 1 - 1e-12))
-		return "percentile";
+		return "percentile: not within 0.0001 to 99.9999999999 %";
 	for (size_t i = 0; i < c->num_images; i++) {
 		if (!plan_is_within((double)c->images[i].size_bytes, 1, 0x1p40))
-			return "image size";
+			return "image size: not within 1 byte to 1 TiB";
 		if (!plan_is_within(c->images[i].needed, 0, 1))
-			return "needed share";
+			return "needed share: not within 0 to 100 %";
 		if (!plan_is_within(c->images[i].demand, 0, 1e12))
-			return "demand";
+			return "demand: not within 0 to 10^12 boxes";
 	}
 	return NULL;
 }

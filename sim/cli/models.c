@@ -3,6 +3,7 @@
 
 #include "carousel-tx/plan.h"
 #include "common/carousel_error.h"
+#include "common/fec_oti.h"
 #include "common/io/file.h"
 #include "common/units.h"
 #include "sim/compare.h"
@@ -164,6 +165,13 @@ int sim_compare(const struct cli *cli, int argc, char **argv)
 	result = channel_config_parse(&channel, model);
 	if (result != 0)
 		return cli_usage(cli, "--model \"%s\": %s", model, carousel_strerror(result));
+	if (channel_mean_loss(&channel) >= 1)
+		return cli_usage(cli, "--model \"%s\": nothing ever arrives: this can never complete", model);
+	if (k > n)
+		return cli_usage(cli, "--rs-k must be at most --rs-n");
+	if (blocks > packets || (packets - 1) / blocks >= FEC_RAPTORQ_MAX_K)
+		return cli_usage(cli, "--blocks: %u to %u blocks hold so many packets",
+			(unsigned)((packets - 1) / FEC_RAPTORQ_MAX_K + 1), (unsigned)(packets < 255 ? packets : 255));
 	config = (struct compare_config){.packets = (uint32_t)packets,
 		.rs_k = (uint32_t)k,
 		.rs_n = (uint32_t)n,
@@ -297,7 +305,10 @@ int sim_plan(const struct cli *cli, int argc, char **argv)
 		return cli_usage(cli, "--model \"%s\": %s", model, carousel_strerror(result));
 	for (int i = 1; i < argc; i++)
 		if ((result = plan_parse_image(argv[i], &images[i - 1])) != 0)
-			return cli_usage(cli, "image %d: %s", i, carousel_strerror(result));
+			return cli_usage(cli,
+				"image %d: not of the form [NAME=]SIZE[,needed=SHARE][,weight=1 to 1000000]"
+				"[,demand=N]: %s",
+				i, carousel_strerror(result));
 	config = (struct plan_config){.rate_bps = rate,
 		.fec = plan_parse_fec(fec),
 		.block_symbols = (uint32_t)block_symbols,
@@ -310,7 +321,7 @@ int sim_plan(const struct cli *cli, int argc, char **argv)
 		.num_images = (size_t)argc - 1};
 	result = plan_compute(&config, results, &what);
 	if (result != 0)
-		return cli_usage(cli, "%s: %s", what ? what : "images", carousel_strerror(result));
+		return cli_usage(cli, "%s", what ? what : carousel_strerror(result));
 	if (within_ns)
 		rate_for = plan_rate_for(&config, results, (double)within_ns / 1e9);
 	if (is_json)

@@ -96,7 +96,12 @@ grep -q 'Mbit/s are needed' plan.txt || fail "no rate in the plan"
 refuses 2 "must be given" "$sim" plan 64M
 refuses 2 "image 1" "$sim" plan --rate 2M 64X
 refuses 2 "percentile" "$sim" plan --rate 2M --percentile 100% 64M
+refuses 2 "99.9999" "$sim" plan --rate 2M --percentile 100% 64M
+refuses 2 "reed-solomon" "$sim" plan --rate 2M --fec turbo 64M
 refuses 2 "--model" "$sim" compare --model loss=2
+refuses 2 "can never complete" "$sim" compare --model loss=100%
+refuses 2 "at most --rs-n" "$sim" compare --rs-k 20 --rs-n 10
+refuses 2 "1 to 7 blocks" "$sim" compare --packets 7 --blocks 8
 refuses 2 "--shard must be less" "$sim" fleet "$stories/night.ini" --shard 2 --shards 2
 refuses 1 "gone.ini" "$sim" run gone.ini
 printf '[scenario]\nduration = 1h\n[weather]\n' >unknown.ini

@@ -97,7 +97,7 @@ static void test_refuses_and_names_what(void **state)
 		c = good;                                                                                              \
 		change;                                                                                                \
 		assert_int_equal(plan_compute(&c, &r, &what), CAROUSEL_E_RANGE);                                       \
-		assert_string_equal(what, name);                                                                       \
+		assert_int_equal(strncmp(what, name ": not within", strlen(name) + 12), 0);                            \
 	} while (0)
 	REFUSED(c.rate_bps = 0, "rate");
 	REFUSED(c.control_share = 0.6, "control share");
