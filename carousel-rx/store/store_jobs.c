@@ -1,3 +1,4 @@
+#include "carousel-rx/store/journal_entry.h"
 #include "carousel-rx/store/store_internal.h"
 
 #include <string.h>
@@ -269,7 +270,7 @@ static int work_done(struct carousel_job *job, uint64_t now_ns)
 /* When a decode is worth it; UINT64_MAX: nothing is ready. */
 static uint64_t decode_time(const struct store *s)
 {
-	uint64_t bytes = 0;
+	uint64_t bytes = 0, at = s->ready_since_ns + s->config.sync_interval_ns;
 	uint32_t ready = 0;
 	if (s->phase != STORE_RECEIVING || s->map.ready_first == MAP_NONE)
 		return UINT64_MAX;
@@ -280,15 +281,16 @@ static uint64_t decode_time(const struct store *s)
 	}
 	if (s->config.allow_absent || s->wants_flush || bytes >= JOBS_DECODE_AT_ONCE || ready == DECODE_BATCH ||
 		s->map.blocks_done + ready >= s->geometry.blocks)
-		return 0;
-	return s->ready_since_ns + s->config.sync_interval_ns;
+		at = 0;
+	/* What it writes comes at once, and is paid for before the next. */
+	return at < s->write_allowed_ns ? s->write_allowed_ns : at;
 }
 
 /* Symbols that were journaled and not synced are read back after a restart; their list must fit there. */
 static bool sync_is_urgent(const struct store *s, uint64_t journal_now)
 {
-	/* Twenty bytes an entry there, nine and more in the journal. */
-	size_t room = (s->decode.decoder_bytes - JOURNAL_SCAN_BYTES) / 20 * 9;
+	/* Twenty bytes an entry there, seven and more in the journal. */
+	size_t room = (s->decode.decoder_bytes - JOURNAL_SCAN_BYTES) / 20 * JOURNAL_PACKED_BYTES;
 	return journal_now - s->journal_at_sync > room - 2 * (size_t)s->staging.cap * JOURNAL_ENTRY_BYTES;
 }
 

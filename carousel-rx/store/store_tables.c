@@ -131,6 +131,9 @@ int store_tables_init(struct store *s)
 	aligned = (uint8_t *)s->decode_memory + (64 - (uintptr_t)s->decode_memory % 64) % 64;
 	s->write_io = s->work_io = (struct place_io){.storage = s->config.storage, .geometry = &s->geometry};
 	decode_init(&s->decode, &plan.decode, aligned, &s->work_io, &s->journal, &s->map);
+	/* A batch is written at once: no more than a second's worth. */
+	if (s->config.write_rate_bps && s->decode.scratch_most > s->config.write_rate_bps / 8)
+		s->decode.scratch_most = s->config.write_rate_bps / 8;
 	return 0;
 }
 
