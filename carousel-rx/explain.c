@@ -96,7 +96,7 @@ static void explain_rule(const struct carousel_rx *rx, char *line, size_t cap)
 
 static void explain_line(const struct carousel_rx *rx, char line[EXPLAIN_LINE])
 {
-	char rule[EXPLAIN_LINE / 2], state[EXPLAIN_LINE / 2];
+	char rule[EXPLAIN_LINE / 2], state[EXPLAIN_LINE / 4];
 	explain_state(rx, state, sizeof(state));
 	if (rx->trial.is_pending && rx->trial.error) {
 		snprintf(line, EXPLAIN_LINE,
