@@ -42,7 +42,8 @@ static bool look_is_wanted(const struct store *s, uint64_t chunk)
 	for (uint64_t off = first; off < end; off += s->geometry.symbol_size) {
 		uint32_t sbn, esi;
 		count++;
-		num_free += look_is_free(s, off, &sbn, &esi);
+		if (look_is_free(s, off, &sbn, &esi))
+			num_free++;
 	}
 	return l->is_again ? num_free > 0 : count > 0 && num_free == count;
 }
