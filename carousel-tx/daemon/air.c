@@ -34,7 +34,7 @@ static int open_source(
 	char path[PATH_MAX];
 	int result = source ? tx_catalogue_object_path(path, dir, sha256, name) : CAROUSEL_E_MEMORY;
 	if (result == 0) {
-		source->fd = open(path, O_RDONLY | O_CLOEXEC);
+		source->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		if (source->fd < 0)
 			result = file_error(errno);
 	}

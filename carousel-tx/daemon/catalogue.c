@@ -59,7 +59,7 @@ int tx_catalogue_verify(const struct trust *trust, const char *role, const char 
 static int check_size(const char *path, uint64_t wanted, struct catalogue_error *error)
 {
 	uint64_t bytes = 0;
-	int fd = open(path, O_RDONLY | O_CLOEXEC), result;
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), result;
 	if (fd < 0)
 		return tx_catalogue_fail(error, file_error(errno), "%s: %s", path, strerror(errno));
 	result = file_size(fd, &bytes);
@@ -138,7 +138,7 @@ static int load_copy_map(
 	int fd = -1, result = tx_catalogue_object_path(path, c->dir, object->manifest.sha256,
 			     tx_catalogue_copy_map_name(name, map->from_version));
 	if (result == 0) {
-		fd = open(path, O_RDONLY | O_CLOEXEC);
+		fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		result = fd < 0 ? file_error(errno) : file_pread(fd, bytes, sizeof bytes, 0);
 	}
 	if (result == 0)

@@ -147,7 +147,8 @@ static int check_same(const char *image_path, const struct manifest *manifest, s
 	uint8_t sha256[HASH_SHA256_BYTES], *buffer = malloc(COPY_BYTES);
 	struct hash_stream hash;
 	uint64_t bytes = 0;
-	int fd = open(image_path, O_RDONLY | O_CLOEXEC), result = fd < 0 ? file_error(errno) : hash_stream_init(&hash);
+	int fd = open(image_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC),
+	    result = fd < 0 ? file_error(errno) : hash_stream_init(&hash);
 	if (result == 0)
 		result = buffer ? file_size(fd, &bytes) : CAROUSEL_E_MEMORY;
 	if (result == 0 && bytes != manifest->layout.image_bytes)
@@ -487,7 +488,7 @@ static int extend_roots(const struct catalogue *catalogue, const char *text, siz
 	char **out, size_t *out_len)
 {
 	const char *line, *rest = text;
-	size_t line_len, rest_len = len;
+	size_t line_len, rest_len = len, num_lines = 0;
 	int result;
 	*out_len = 0;
 	*out = malloc(catalogue->roots_len + len + 2);
@@ -502,6 +503,7 @@ static int extend_roots(const struct catalogue *catalogue, const char *text, siz
 	}
 	while ((result = envelope_next_line(&rest, &rest_len, &line, &line_len)) == 0) {
 		struct envelope envelope;
+		num_lines++;
 		result = envelope_parse(NULL, &envelope, line, line_len);
 		if (result)
 			return result;
@@ -517,7 +519,7 @@ static int extend_roots(const struct catalogue *catalogue, const char *text, siz
 		*out_len += line_len;
 		(*out)[(*out_len)++] = '\n';
 	}
-	return *out_len ? 0 : CAROUSEL_E_MALFORMED;
+	return num_lines ? 0 : CAROUSEL_E_MALFORMED;
 }
 
 int change_set_root(const char *dir, const struct change_by *by, const char *roots_path, uint32_t *version,

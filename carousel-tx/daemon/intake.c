@@ -182,7 +182,7 @@ int intake_copy(const char *staging, const struct catalogue *catalogue, const st
 	if (result)
 		return fail_path(error, result, staging);
 	copy.buffer = malloc(COPY_BYTES);
-	copy.in = open(image_path, O_RDONLY | O_CLOEXEC);
+	copy.in = open(image_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	result = copy.in < 0 ? file_error(errno) : file_size(copy.in, &bytes);
 	if (result) {
 		fail_path(error, result, image_path);

@@ -144,7 +144,8 @@ int file_size(int fd, uint64_t *bytes)
 
 int file_read(const char *path, size_t limit, const struct carousel_allocator *allocator, char **data, size_t *len)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), result;
+	/* A pipe without a writer must not hold us up. */
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), result;
 	char *buffer = NULL;
 	uint64_t bytes = 0;
 	*data = NULL;

@@ -38,6 +38,10 @@ static int read_stdin(size_t limit, char **text, size_t *len)
 int document_read(const struct cli *cli, const char *path, size_t limit, char **text, size_t *len)
 {
 	int result = strcmp(path, "-") == 0 ? read_stdin(limit, text, len) : file_read(path, limit, NULL, text, len);
+	if (result == CAROUSEL_E_ARGUMENT)
+		return cli_fail(cli, "%s: this is no regular file", path);
+	if (result == CAROUSEL_E_LIMIT)
+		return cli_fail(cli, "%s: more than %zu bytes", path, limit);
 	return result ? cli_fail(cli, "%s: %s", path, carousel_strerror(result)) : CLI_OK;
 }
 

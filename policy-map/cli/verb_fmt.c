@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MAGIC "carousel-map"
+
 static int fmt(const struct cli *cli, const char *path, bool check, bool to_stdout, bool json)
 {
 	struct policy_map_error e;
@@ -15,6 +17,10 @@ static int fmt(const struct cli *cli, const char *path, bool check, bool to_stdo
 	int result = document_read(cli, path, POLICY_MAP_MAX_BYTES, &text, &len);
 	if (result != CLI_OK)
 		return result;
+	if (len < sizeof MAGIC - 1 || memcmp(text, MAGIC, sizeof MAGIC - 1) != 0) {
+		memory_free(NULL, text);
+		return cli_fail(cli, "%s: this is no map: it does not begin with " MAGIC, path);
+	}
 	if (policy_map_format(NULL, text, len, &out, &out_len, &e) != 0) {
 		fprintf(stderr, "%s:%u:%u: error: %s\n", path, e.line, e.column, e.message);
 		memory_free(NULL, text);

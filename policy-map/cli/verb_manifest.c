@@ -284,7 +284,7 @@ static int create(const struct cli *cli, struct create *c)
 		return cli_usage(cli, "the path is too long");
 	c->out = c->out ? c->out : out;
 	c->index_out = c->index_out ? c->index_out : index_out;
-	fd = open(c->image, O_RDONLY | O_CLOEXEC);
+	fd = open(c->image, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	error = fd < 0 ? file_error(errno) : file_size(fd, &size);
 	if (error == 0 && (size == 0 || size > MANIFEST_MAX_IMAGE_BYTES))
 		error = CAROUSEL_E_RANGE;

@@ -94,6 +94,24 @@ static int check_line(FILE *file, char *line, struct scan *s, struct audit_entry
 	return s->is_other_head ? CAROUSEL_E_CONFLICT : 0;
 }
 
+/* *file is NULL when there is none. A log is a regular file: nothing else keeps what it was given. */
+static int open_log(const char *path, FILE **file)
+{
+	uint64_t bytes;
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), result;
+	*file = NULL;
+	if (fd < 0)
+		return errno == ENOENT ? 0 : file_error(errno);
+	result = file_size(fd, &bytes);
+	if (result == 0) {
+		*file = fdopen(fd, "r");
+		result = *file ? 0 : CAROUSEL_E_MEMORY;
+	}
+	if (result)
+		close(fd);
+	return result;
+}
+
 /* The head is read before the log: whoever appends meanwhile only moves the log on. */
 static int scan(const char *path, struct scan *s, uint64_t *bad_line,
 	void (*take)(void *user, const struct audit_entry *), void *user)
@@ -107,9 +125,9 @@ static int scan(const char *path, struct scan *s, uint64_t *bad_line,
 	result = read_head(path, &s->head);
 	if (result)
 		return result;
-	file = fopen(path, "re");
-	if (file == NULL && errno != ENOENT)
-		return file_error(errno);
+	result = open_log(path, &file);
+	if (result)
+		return result;
 	while (file && (result = check_line(file, line, s, &e)) == 0) {
 		if (take)
 			take(user, &e);
