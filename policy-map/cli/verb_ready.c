@@ -88,8 +88,26 @@ static void check_lint(struct ready *r)
 	int result = linting_run(r->cli, r->map_path, &r->document, &l);
 	item(r, "lint", result == CLI_OK && l.errors == 0 ? PASSED : FAILED, "%u errors, %u warnings", l.errors,
 		l.warnings);
-	if (r->catalogue_path == NULL)
+}
+
+/* Every image of the map, whether a row asks for it now or only a recall would. */
+static void check_catalogue(struct ready *r)
+{
+	struct catalogue c;
+	size_t missing = 0;
+	if (r->catalogue_path == NULL) {
 		item(r, "catalogue", SKIPPED, "give --catalogue: every image must be published");
+		return;
+	}
+	if (catalogue_load(r->cli, r->catalogue_path, &c) != CLI_OK) {
+		item(r, "catalogue", FAILED, "the catalogue cannot be read");
+		return;
+	}
+	for (size_t i = 0; i < r->map->num_images; i++)
+		missing += catalogue_find(&c, r->map->images[i].manifest_sha256) == NULL;
+	item(r, "catalogue", missing || r->map->num_images == 0 ? FAILED : PASSED, "%zu of %zu images are published",
+		r->map->num_images - missing, r->map->num_images);
+	catalogue_deinit(&c);
 }
 
 /* By class: boxes that go first, steps, and a version to go back to. */
@@ -199,6 +217,7 @@ static int check_all(struct ready *r, bool json)
 	check_roots(r);
 	check_signature(r);
 	check_lint(r);
+	check_catalogue(r);
 	check_classes(r);
 	check_expiry(r);
 	check_fleet(r);

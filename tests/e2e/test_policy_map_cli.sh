@@ -342,6 +342,56 @@ grep -q '"item":"audit","outcome":"passed"' out.txt || fail "ready: audit"
 refuses "" "$pm" ready fleet.map --trust roots.dsse
 grep -q "^FAILED   map-signed" out.txt || fail "ready: a map that nobody signed"
 
+# Everything as it should be, and then each item by itself as it should not.
+"$pm" trust init --root 2:root1.pub,root2.pub,root3.pub --map map1.pub --image image1.pub --heartbeat beat1.pub --key root1.key,root2.key good.root 2>/dev/null
+"$pm" trust init --root root1.pub --map map1.pub --image image1.pub --heartbeat map1.pub --key root1.key weak.root 2>/dev/null
+mkdir shelf
+year=$(($(date +%Y) + 1))
+printf 'carousel-map 1\nepoch 1\nserial 1\nissued 2026-11-21T10:00:00Z\nexpires %s-12-31T00:00:00Z\n' "$year" >good.map
+printf 'map box beta 1 1 2 2\nmap box production 1 1 2 2 ramp=5%%,100%%@+7d\nmap box production 1 1 1 2\n' >>good.map
+for version in 1 2; do
+	head -c 50000 /dev/urandom >shelf.$version
+	"$pm" manifest create shelf.$version --class box --version $version >>good.map
+	"$pm" sign --role image --key image1.key shelf.$version.manifest shelf/$version.dsse
+done
+"$pm" fmt good.map
+echo "00f1,box,production,1" | "$pm" fleet import --csv good.db - >/dev/null
+ready() { # ROOTS MAP: the map is signed and asked about
+	rm -f good.dsse
+	"$pm" sign --role map --key map1.key --audit good.log "$2" good.dsse 2>/dev/null
+	"$pm" ready good.dsse --trust "$1" --catalogue shelf --fleet good.db --audit good.log >out.txt 2>&1
+}
+ready good.root good.map || {
+	cat out.txt
+	fail "not ready, with nothing wrong"
+}
+[ "$(grep -c '^passed' out.txt)" = 13 ] && grep -q "^ready" out.txt || fail "ready: thirteen items"
+unready() { # ITEM ROOTS MAP: this item fails
+	ready "$2" "$3" && fail "ready with a bad $1"
+	grep -q "^FAILED   $1 " out.txt || {
+		cat out.txt
+		fail "ready: $1 does not fail"
+	}
+}
+unready root-threshold weak.root good.map
+unready root-spare-key weak.root good.map
+unready heartbeat-key weak.root good.map
+grep -v beta good.map >bad.map && unready beta-first good.root bad.map
+sed 's/ramp=5%/ramp=6%/' good.map >bad.map && unready ramp good.root bad.map
+grep -v ' expires\|^expires' good.map >bad.map && unready expiry good.root bad.map
+sed '/ramp=/d; /^image .* 2 /d; s/1 1 2 2/1 1 1 2/' good.map >bad.map && unready way-back good.root bad.map
+mv shelf/1.dsse . && unready catalogue good.root good.map && mv 1.dsse shelf/
+echo "00f2,other,production,1" | "$pm" fleet import --csv good.db - >/dev/null
+unready fleet good.root good.map
+grep -q "such as 00f2" out.txt || fail "ready: a box without a row"
+sed -i 1d good.log
+"$pm" sign --role map --key map1.key good.map good.dsse 2>/dev/null
+"$pm" ready good.dsse --trust good.root --audit good.log >out.txt 2>&1 && fail "ready with a broken log"
+grep -q "^FAILED   audit " out.txt || fail "ready: audit"
+"$pm" sign --role map --key map2.key good.map other.dsse 2>/dev/null
+"$pm" ready other.dsse --trust good.root >out.txt 2>&1 && fail "ready with another's signature"
+grep -q "^FAILED   map-signed " out.txt || fail "ready: map-signed"
+
 # ---- usage ----
 set +e
 "$pm" sign fleet.map x >/dev/null 2>&1
