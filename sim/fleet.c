@@ -31,6 +31,7 @@ struct fleet_box {
 	uint64_t shift_ns, now_ns;
 	uint64_t since_ns; /* from when on it keeps symbols of what it is to receive */
 	uint32_t version;
+	size_t wanted;   /* image that it was meant to have last; num_images: none that there is */
 	size_t held;     /* image that lies complete in the inactive slot; num_images: none */
 	bool is_waiting; /* lacks something that it is meant to have */
 	bool is_fresh;   /* was there when all began, and has decided nothing yet: it keeps whatever it hears */
@@ -272,6 +273,7 @@ static int fleet_step(struct fleet *f, struct fleet_box *box, bool *goes_on)
 		return result;
 	box->reason = d.reason;
 	image = fleet_wanted(f, box, &d);
+	box->wanted = image;
 	box->is_waiting = d.verdict != POLICY_NONE && box->group->offers != CAROUSEL_RX_OFFERS_IGNORE;
 	if (image == f->scenario->num_images) {
 		box->now_ns = moments_next(&f->moments, box->now_ns);
@@ -295,11 +297,33 @@ static int fleet_step(struct fleet *f, struct fleet_box *box, bool *goes_on)
 	return fleet_install(f, box, &d);
 }
 
+/* Whoever could wait for ever is told, with the cause. */
+static void fleet_note_stuck(struct fleet *f, const struct fleet_box *box, uint64_t join_ns)
+{
+	const struct scenario *s = f->scenario;
+	const struct scenario_image *image = &s->images[box->wanted];
+	uint64_t *stuck = f->report->stuck;
+	if (box->reason == 0) { /* it has decided nothing */
+		if (airtime_next_hearing(box->group, box->shift_ns, join_ns) >= s->duration_ns)
+			stuck[REPORT_NOTHING_ARRIVES] += join_ns < s->duration_ns;
+		else
+			stuck[REPORT_NO_MAP] += moments_map(&f->moments, s->duration_ns) == NULL;
+		return;
+	}
+	if (!box->is_waiting)
+		return;
+	if (box->wanted == s->num_images || image->until_ns <= s->duration_ns || image->at_ns >= s->duration_ns)
+		stuck[REPORT_NOT_ON_AIR]++;
+	else if (box->group->slot_bytes && image->size_bytes > box->group->slot_bytes)
+		stuck[REPORT_SLOT_TOO_SMALL]++;
+}
+
 static int fleet_play(struct fleet *f, uint64_t number)
 {
 	struct fleet_box box = {.held = f->scenario->num_images};
 	bool goes_on = true;
 	uint32_t in_group;
+	uint64_t join_ns;
 	int result;
 	box.group = scenario_group_of(f->scenario, number, &in_group);
 	box.group_number = (uint32_t)(box.group - f->scenario->groups);
@@ -308,11 +332,13 @@ static int fleet_play(struct fleet *f, uint64_t number)
 	random_init(&box.random, f->scenario->seed, number);
 	box.shift_ns = random_below(&box.random, box.group->on_spread_ns);
 	box.now_ns = box.group->join_ns + random_below(&box.random, box.group->join_spread_ns);
-	box.is_fresh = box.now_ns == 0;
+	join_ns = box.now_ns;
+	box.is_fresh = join_ns == 0;
 	result = report_move(f->report, box.group_number, REPORT_NONE, box.version, 0);
 	for (unsigned i = 0; i < FLEET_MAX_STEPS && goes_on && result == 0; i++)
 		result = fleet_step(f, &box, &goes_on);
 	f->report->waiting += box.is_waiting;
+	fleet_note_stuck(f, &box, join_ns);
 	if ((unsigned)box.reason < REPORT_NUM_REASONS)
 		f->report->reasons[box.reason]++;
 	return result;

@@ -53,7 +53,7 @@ struct report {
 	uint64_t reasons[REPORT_NUM_REASONS]; /* enum policy_reason that held in the end, by box */
 	uint64_t downloads, installs, fallbacks, declined, kills;
 	uint64_t waiting;                                      /* boxes that still lacked something at the end */
-	uint64_t stuck[REPORT_NUM_STUCK];                      /* run only: those that could wait for ever, by cause */
+	uint64_t stuck[REPORT_NUM_STUCK];                      /* those that could wait for ever, by cause */
 	uint64_t ended_ns;                                     /* run only: when nothing more could happen; 0: never */
 	uint64_t packets_sent, packets_received, packets_lost; /* run only */
 };

@@ -157,7 +157,23 @@ static void test_what_cannot_complete(void **state)
 			 "[group g]\nboxes = 10\nclass = box\nversion = 90\n");
 	(void)state;
 	assert_int_equal(r->waiting, 10);
+	assert_int_equal(r->stuck[REPORT_NOT_ON_AIR], 10);
 	assert_int_equal(r->downloads, 0);
+	report_free(r);
+	/* The map names a version that no image of the scenario is. */
+	r = played(
+		MAP "map box * 106 106 106 120\n", SCENARIO IMAGE "[group g]\nboxes = 3\nclass = box\nversion = 90\n");
+	assert_int_equal(r->stuck[REPORT_NOT_ON_AIR] + r->reasons[POLICY_REASON_NO_IMAGE], 3);
+	report_free(r);
+	r = played(MAP "map box * 105 105 105 120\n",
+		SCENARIO IMAGE "[group g]\nboxes = 4\nclass = box\nversion = 90\nslot = 64K\n");
+	assert_int_equal(r->stuck[REPORT_SLOT_TOO_SMALL], 4);
+	report_free(r);
+	/* All is well: nobody. */
+	r = played(
+		MAP "map box * 105 105 105 120\n", SCENARIO IMAGE "[group g]\nboxes = 4\nclass = box\nversion = 90\n");
+	for (unsigned i = 0; i < REPORT_NUM_STUCK; i++)
+		assert_int_equal(r->stuck[i], 0);
 	report_free(r);
 }
 
