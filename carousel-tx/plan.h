@@ -53,7 +53,8 @@ struct plan_result {
 #define PLAN_BLOCK_SYMBOLS 16384u
 
 /* Fills in results[num_images]. A zero symbol_size, overhead_bytes or block_symbols means the default in brackets.
- * Errors: RANGE (a number out of the range above; *what names it and what is allowed, when not NULL), LIMIT (too many images). */
+ * Errors: RANGE (a number out of the range above; *what names it and what is allowed, when not NULL), LIMIT (too many
+ * images). */
 int plan_compute(const struct plan_config *, struct plan_result *results, const char **what);
 
 /* The rate at which the slowest image's elapsed time is this: times scale with 1 / rate exactly. */
