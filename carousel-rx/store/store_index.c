@@ -36,7 +36,7 @@ static bool look_is_wanted(const struct store *s, uint64_t chunk)
 {
 	const struct store_look *l = &s->look;
 	uint64_t first, end, count = 0, num_free = 0;
-	if (l->is_again && (l->later[chunk / 8] >> chunk % 8 & 1u) == 0)
+	if (l->is_again && ((unsigned)l->later[chunk / 8] >> chunk % 8 & 1u) == 0)
 		return false;
 	look_symbols(s, chunk, &first, &end);
 	for (uint64_t off = first; off < end; off += s->geometry.symbol_size) {
