@@ -54,6 +54,8 @@ sed -i 's/^box 00a1b2200 .*/box 00a1b2200 box production x 0 0/' real.fleet
 refuses 1 "real.ini:13: fleet: real.fleet:104: " "$sim" fleet real.ini
 refuses 1 "as large as it is" "$sim" fleet "$stories/real.ini" --scale 2
 
+"$sim" fleet "$stories/question.ini" >two.txt || { cat two.txt; fail "the README's answer is not the answer any more"; }
+
 # ---- run ----
 "$sim" run "$stories/map-change.ini" --json a.json >/dev/null
 "$sim" run "$stories/map-change.ini" --json b.json >/dev/null
