@@ -33,7 +33,7 @@ OPTIMISE ?= -O2 -g
 CFLAGS   ?=
 CPPFLAGS ?=
 LDFLAGS  ?=
-PKGS_RX  := libsodium libcrypto zlib expat jansson
+PKGS_RX  := libsodium libcrypto zlib libdeflate expat jansson
 PKGS     := $(PKGS_RX) libuv inih libmicrohttpd sqlite3
 RS_LIBS  := $(if $(filter 1,$(WITH_RS)),-lerasurecode)
 ALL_CPPFLAGS := -I. -Icommon -Icarousel-rx/include -D_GNU_SOURCE -DWITH_RS=$(WITH_RS) \

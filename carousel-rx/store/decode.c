@@ -6,7 +6,7 @@
 #include "fec/fec.h"
 
 #include <string.h>
-#include <zlib.h>
+#include <libdeflate.h>
 
 #define DECODE_SCRATCH_BATCH (4u * 1024 * 1024)
 #define DECODE_MOST_PASSES   1024u
@@ -123,7 +123,7 @@ static int decode_check_scratch(struct held *h, uint32_t sbn, uint64_t scratch_o
 			while (map_is_own(h->map, sbn, place))
 				place++;
 			bytes_put_le32(check, symbol_check(h->buf + i * size, size, place));
-			*copy_crc = (uint32_t)crc32(*copy_crc, check, sizeof(check));
+			*copy_crc = libdeflate_crc32(*copy_crc, check, sizeof(check));
 			sum = groups + place++ / MAP_GROUP_PLACES * JOURNAL_GROUP_BYTES + 4;
 			bytes_put_le32(sum, bytes_get_le32(sum) ^ bytes_get_le32(check));
 		}

@@ -4,7 +4,7 @@
 #include "common/hash.h"
 
 #include <string.h>
-#include <zlib.h>
+#include <libdeflate.h>
 
 #define JOURNAL_MAGIC       0x434a0000u     /* "CJ", the low half is the type */
 #define JOURNAL_SUPER_MAGIC 0x324a52435352u /* "RSCRJ2" */
@@ -13,7 +13,7 @@
 
 static uint32_t journal_crc(uint32_t seed, const uint8_t *data, size_t len)
 {
-	return len ? (uint32_t)crc32(seed, data, (uInt)len) : seed;
+	return len ? libdeflate_crc32(seed, data, len) : seed;
 }
 
 static void journal_key(const struct journal_image *image, uint8_t key[32])
