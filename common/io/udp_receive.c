@@ -25,6 +25,8 @@
 #define RECEIVE_MAX_DATAGRAM 9216u
 #define RECEIVE_MESSAGES     256u
 #define RECEIVE_GRO_BYTES    65536u /* a run that GRO has put together never is longer */
+#define RECEIVE_SINGLES      64u    /* messages in a row that GRO has not put together, so that it is turned off */
+#define RECEIVE_AGAIN        1024u  /* batches, after which it is tried again */
 
 struct receive_control {
 	union {
@@ -37,8 +39,10 @@ struct udp_receiver {
 	const struct carousel_allocator *allocator;
 	int fd;
 	uint8_t *memory;
-	size_t slot_bytes; /* of memory, one slot a message */
+	size_t memory_bytes, slot_bytes; /* one slot a message */
 	unsigned slots;
+	bool has_gro;              /* runs may come, and slots are long enough for them */
+	unsigned singles, batches; /* since it was turned on, or off */
 	struct mmsghdr *messages;
 	struct iovec *iovecs;
 	struct sockaddr_storage *names;
@@ -109,22 +113,38 @@ static int udp_receiver_socket(struct udp_receiver *r, const struct udp_receiver
 	return is_multicast ? udp_join(r->fd, config, index, &group) : 0;
 }
 
-static int udp_receiver_memory(struct udp_receiver *r, size_t memory_bytes)
+static unsigned udp_slots(const struct udp_receiver *r, size_t slot_bytes)
 {
-	r->slot_bytes = r->stats.is_offload ? RECEIVE_GRO_BYTES : r->max_datagram_bytes;
-	if (r->slot_bytes > memory_bytes)
-		return CAROUSEL_E_ARGUMENT;
-	r->slots = memory_bytes / r->slot_bytes < RECEIVE_MESSAGES ? (unsigned)(memory_bytes / r->slot_bytes)
-								   : RECEIVE_MESSAGES;
-	r->memory = memory_alloc(r->allocator, r->slots, r->slot_bytes);
-	r->messages = memory_alloc(r->allocator, r->slots, sizeof *r->messages);
-	r->iovecs = memory_alloc(r->allocator, r->slots, sizeof *r->iovecs);
-	r->names = memory_alloc(r->allocator, r->slots, sizeof *r->names);
-	r->controls = memory_alloc(r->allocator, r->slots, sizeof *r->controls);
-	if (!r->memory || !r->messages || !r->iovecs || !r->names || !r->controls)
-		return CAROUSEL_E_MEMORY;
+	return r->memory_bytes / slot_bytes < RECEIVE_MESSAGES ? (unsigned)(r->memory_bytes / slot_bytes)
+							       : RECEIVE_MESSAGES;
+}
+
+/* Divides the memory into slots that hold a run of GRO's, or one datagram. */
+static void udp_receiver_divide(struct udp_receiver *r, bool has_gro)
+{
+	r->has_gro = has_gro;
+	r->singles = r->batches = 0;
+	r->slot_bytes = has_gro ? RECEIVE_GRO_BYTES : r->max_datagram_bytes;
+	r->slots = udp_slots(r, r->slot_bytes);
 	for (unsigned i = 0; i < r->slots; i++)
 		r->iovecs[i] = (struct iovec){r->memory + i * r->slot_bytes, r->slot_bytes};
+}
+
+static int udp_receiver_memory(struct udp_receiver *r, size_t memory_bytes)
+{
+	unsigned most;
+	r->memory_bytes = memory_bytes;
+	if ((r->stats.is_offload ? RECEIVE_GRO_BYTES : r->max_datagram_bytes) > memory_bytes)
+		return CAROUSEL_E_ARGUMENT;
+	most = udp_slots(r, r->max_datagram_bytes);
+	r->memory = memory_alloc(r->allocator, 1, memory_bytes);
+	r->messages = memory_alloc(r->allocator, most, sizeof *r->messages);
+	r->iovecs = memory_alloc(r->allocator, most, sizeof *r->iovecs);
+	r->names = memory_alloc(r->allocator, most, sizeof *r->names);
+	r->controls = memory_alloc(r->allocator, most, sizeof *r->controls);
+	if (!r->memory || !r->messages || !r->iovecs || !r->names || !r->controls)
+		return CAROUSEL_E_MEMORY;
+	udp_receiver_divide(r, r->stats.is_offload);
 	return 0;
 }
 
@@ -178,9 +198,23 @@ int udp_receiver_fd(const struct udp_receiver *r)
 
 /* ---- receiving -------------------------------------------------------------------------------- */
 
+/* Where the kernel puts nothing together anyway, more datagrams fit a batch without GRO. A run that was queued just
+ * before it is turned off is cut, and counted. */
+static void udp_receiver_adapt(struct udp_receiver *r)
+{
+	const int has_gro = !r->has_gro;
+	if (!r->stats.is_offload || (r->has_gro ? r->singles < RECEIVE_SINGLES : r->batches < RECEIVE_AGAIN))
+		return;
+	if (setsockopt(r->fd, IPPROTO_UDP, UDP_GRO, &has_gro, sizeof has_gro) == 0)
+		udp_receiver_divide(r, has_gro);
+	else
+		r->singles = r->batches = 0;
+}
+
 int udp_receiver_fill(struct udp_receiver *r)
 {
 	int got;
+	udp_receiver_adapt(r);
 	for (unsigned i = 0; i < r->slots; i++) {
 		r->messages[i].msg_hdr = (struct msghdr){
 			.msg_name = &r->names[i],
@@ -200,6 +234,7 @@ int udp_receiver_fill(struct udp_receiver *r)
 	if (got < 0)
 		return errno == EAGAIN ? CAROUSEL_E_NEED_MORE : CAROUSEL_E_IO;
 	r->filled = (unsigned)got;
+	r->batches++;
 	return 0;
 }
 
@@ -226,6 +261,10 @@ static bool udp_receiver_begin(struct udp_receiver *r)
 		return false;
 	}
 	r->segment = udp_segment(&m->msg_hdr, m->msg_len);
+	if (r->segment < m->msg_len)
+		r->singles = 0;
+	else if (r->filled == r->slots) /* only full batches could be fuller */
+		r->singles++;
 	socket_address_decode(&r->names[r->at], &r->source);
 	return true;
 }

@@ -258,6 +258,77 @@ static void test_kernel_drops_are_counted(void **state)
 	link_close(&l);
 }
 
+/* Sends `count` datagrams of 1000 bytes and takes them all. Returns the batches it took. */
+static uint64_t exchange(struct link *l, unsigned count)
+{
+	static uint8_t data[PART][1000];
+	struct iovec packets[PART];
+	struct udp_receiver_stats before, after;
+	struct udp_datagram d;
+	unsigned got = 0;
+	size_t sent;
+	for (unsigned i = 0; i < count; i++) {
+		memset(data[i], (int)(i + 1), sizeof data[i]);
+		packets[i] = (struct iovec){data[i], sizeof data[i]};
+	}
+	udp_receiver_stats(l->receiver, &before);
+	assert_int_equal(udp_send(&l->sender, packets, count, &sent), 0);
+	assert_int_equal(sent, count);
+	while (got < count && link_wait(l)) {
+		assert_int_equal(udp_receiver_fill(l->receiver), 0);
+		while (udp_receiver_next(l->receiver, &d)) {
+			assert_int_equal(d.len, sizeof data[0]);
+			assert_true(d.data[0] == got + 1 && d.data[d.len - 1] == got + 1);
+			got++;
+		}
+	}
+	assert_int_equal(got, count);
+	udp_receiver_stats(l->receiver, &after);
+	return after.syscalls - before.syscalls;
+}
+
+/* Slots for runs that never come would make batches of a few datagrams; runs are taken as they come all the same. */
+static void test_batches_follow_the_kernel(void **state)
+{
+	const struct udp_receiver_config in = {.group = address("127.0.0.1:40779"), .memory_bytes = 256 * 1024};
+	const struct udp_sender_config single = {.destination = in.group, .ttl = 1, .no_offload = true};
+	const struct udp_sender_config run = {.destination = in.group, .ttl = 1};
+	struct udp_sender runs;
+	struct udp_receiver_stats stats;
+	struct link l;
+	bool has_offload;
+	(void)state;
+	assert_int_equal(udp_receiver_open(&l.receiver, &in), 0);
+	assert_int_equal(udp_sender_open(&l.sender, &single), 0);
+	udp_receiver_stats(l.receiver, &stats);
+	has_offload = stats.is_offload;
+	if (has_offload)
+		assert_true(exchange(&l, 40) >= 10);
+	for (unsigned i = 0; i < 4; i++)
+		exchange(&l, 40);
+	assert_true(exchange(&l, 40) <= 4);
+	assert_int_equal(udp_sender_open(&runs, &run), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		struct link mixed = {runs, l.receiver};
+		exchange(&mixed, 40);
+		runs = mixed.sender;
+	}
+	/* After a while it is looked whether runs come now. */
+	for (unsigned i = 0; i < 1100; i++)
+		exchange(&l, 1);
+	{
+		struct link mixed = {runs, l.receiver};
+		uint64_t batches = exchange(&mixed, 40);
+		if (has_offload && mixed.sender.is_offload)
+			assert_true(batches <= 2);
+		runs = mixed.sender;
+	}
+	udp_receiver_stats(l.receiver, &stats);
+	assert_int_equal(stats.truncated, 0);
+	udp_sender_close(&runs);
+	link_close(&l);
+}
+
 static void test_refusals(void **state)
 {
 	struct udp_sender_config out = {.destination = address("192.0.2.1:1"), .ttl = 0};
@@ -322,6 +393,7 @@ int main(void)
 		cmocka_unit_test(test_source_specific),
 		cmocka_unit_test(test_long_datagrams_are_counted_out),
 		cmocka_unit_test(test_kernel_drops_are_counted),
+		cmocka_unit_test(test_batches_follow_the_kernel),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_every_allocation_may_fail),
 	};
