@@ -66,10 +66,15 @@ static int is_misaligned(const void *mem)
 	return mem == NULL || (uintptr_t)mem % 64 != 0;
 }
 
+static size_t fec_most_strip(const struct fec_block *block)
+{
+	return block->symbol_size + (block->encoding_id == FEC_RAPTORQ ? FEC_RAPTORQ_STRIP_WORK : 0);
+}
+
 size_t fec_decoder_bytes(const struct fec_block *block, size_t strip)
 {
 	const struct fec_scheme *scheme;
-	if (scheme_for_block(block, &scheme) != 0 || strip > block->symbol_size)
+	if (scheme_for_block(block, &scheme) != 0 || strip > fec_most_strip(block))
 		return 0;
 	return scheme->decoder_bytes(block, strip);
 }
@@ -82,7 +87,7 @@ int fec_decoder_init(
 	*decoder = NULL;
 	if (result)
 		return result;
-	if (is_misaligned(mem) || strip > block->symbol_size)
+	if (is_misaligned(mem) || strip > fec_most_strip(block))
 		return CAROUSEL_E_ARGUMENT;
 	if (mem_bytes < scheme->decoder_bytes(block, strip))
 		return CAROUSEL_E_LIMIT;

@@ -29,11 +29,15 @@ struct fec_decoder;
 struct fec_encoder;
 struct fec_plan;
 
+#define FEC_RAPTORQ_STRIP_WORK 64u
+
 /* 1 when this build can encode and decode the scheme (RS needs WITH_RS), else 0. */
 int fec_scheme_is_available(uint8_t encoding_id, uint16_t instance_id);
 
 /* Bytes of memory that a decoder of this block needs at most, symbols that stay in storage excluded.
- * strip: width in bytes of the column strips that apply works on, at most symbol_size; 0 = symbol_size,
+ * strip: width in bytes of the column strips that apply works on, at most symbol_size; 0 = symbol_size. RaptorQ works
+ * in FEC_RAPTORQ_STRIP_WORK of it: where symbols are read from storage, as many bytes less of each are read at once, so
+ * that with symbol_size + FEC_RAPTORQ_STRIP_WORK each is read once and in whole.
  * 1 = none at all: an identity-only decoder whose apply returns UNSUPPORTED (the simulator's).
  * 0 when the scheme is not available. */
 size_t fec_decoder_bytes(const struct fec_block *, size_t strip);

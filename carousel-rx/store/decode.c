@@ -30,7 +30,7 @@ static size_t decode_strip(const struct geometry *g, const struct fec_block *blo
 {
 	size_t strip = decode_align((g->symbol_size + passes - 1) / passes);
 	if (block->encoding_id == FEC_RAPTORQ)
-		strip += 64;
+		return strip + FEC_RAPTORQ_STRIP_WORK;
 	return strip < g->symbol_size ? strip : g->symbol_size;
 }
 

@@ -45,8 +45,8 @@ static void divide_strip(struct raptorq_decoder *d, size_t slots, size_t strip)
 {
 	size_t width = round_up(strip ? strip : d->base.block.symbol_size);
 	const size_t symbol = round_up(d->base.block.symbol_size);
-	if (width > symbol)
-		width = symbol;
+	if (width > symbol + GF256_LINE)
+		width = symbol + GF256_LINE;
 	if (width > MAX_STRIP)
 		width = MAX_STRIP;
 	d->lines = width >= 1024 ? raptorq_tile_lines(slots, symbol) : 1;

@@ -175,6 +175,8 @@ static void test_round_trips(void **state)
 					o.from_storage = !o.from_storage;
 					round_trip(&o, strip, lost_of);
 				}
+			o.from_storage = true;
+			round_trip(&o, ts[j] + (size_t)FEC_RAPTORQ_STRIP_WORK, 10);
 			round_trip(&o, 1, 3);
 			close_object(&o);
 		}
