@@ -20,7 +20,7 @@
  * bytes within the symbol. read and write return 0 or a negative code that apply hands on. */
 struct fec_symbols {
 	void *user;
-	const uint8_t *(*direct)(void *user, uint32_t esi);
+	const uint8_t *(*direct)(void *user, uint32_t esi); /* RaptorQ does not look again at what a write changes */
 	int (*read)(void *user, uint32_t esi, size_t off, size_t len, uint8_t *dst);
 	int (*write)(void *user, uint32_t esi, size_t off, size_t len, const uint8_t *src);
 };

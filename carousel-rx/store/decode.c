@@ -10,6 +10,7 @@
 
 #define DECODE_SCRATCH_BATCH (4u * 1024 * 1024)
 #define DECODE_MOST_PASSES   1024u
+#define DECODE_NEAR_BYTES    512u                               /* strips for symbols in memory */
 #define DECODE_LEAST_BYTES   (JOURNAL_SCAN_BYTES + 512u * 1024) /* opening needs room for a list, too */
 
 /* ---- memory ------------------------------------------------------------------------------------- */
@@ -21,7 +22,8 @@ static size_t decode_align(size_t bytes)
 
 size_t decode_memory_bytes(const struct decode_memory *m)
 {
-	return m->symbols_bytes + m->groups_bytes + m->buf_bytes + JOURNAL_MAX_PAYLOAD + m->decoder_bytes;
+	return m->symbols_bytes + m->groups_bytes + m->buf_bytes + JOURNAL_MAX_PAYLOAD + m->decoder_bytes +
+	       m->ram_bytes;
 }
 
 /* The decoder's memory with strips such that `passes` of them make a symbol; RaptorQ's work on them takes a line more.
@@ -29,9 +31,21 @@ size_t decode_memory_bytes(const struct decode_memory *m)
 static size_t decode_strip(const struct geometry *g, const struct fec_block *block, uint32_t passes)
 {
 	size_t strip = decode_align((g->symbol_size + passes - 1) / passes);
-	if (block->encoding_id == FEC_RAPTORQ)
-		return strip + FEC_RAPTORQ_STRIP_WORK;
-	return strip < g->symbol_size ? strip : g->symbol_size;
+	if (strip > g->symbol_size)
+		strip = g->symbol_size;
+	return block->encoding_id == FEC_RAPTORQ ? strip + FEC_RAPTORQ_STRIP_WORK : strip;
+}
+
+/* Whether it fits with a decoder of this strip. */
+static bool decode_fits(struct decode_memory *m, const struct fec_block *block, size_t strip, size_t budget)
+{
+	m->strip = strip;
+	m->decoder_bytes = decode_align(fec_decoder_bytes(block, strip));
+	if (m->decoder_bytes == 0)
+		return false;
+	if (m->decoder_bytes < DECODE_LEAST_BYTES && strip != 1)
+		m->decoder_bytes = DECODE_LEAST_BYTES;
+	return decode_memory_bytes(m) <= budget;
 }
 
 int decode_plan_memory(const struct geometry *g, size_t budget, bool identities_only, struct decode_memory *m)
@@ -44,15 +58,17 @@ int decode_plan_memory(const struct geometry *g, size_t budget, bool identities_
 	m->symbols_bytes = decode_align(held_cap(g) * sizeof(struct held_symbol));
 	m->groups_bytes = decode_align(4 * groups * sizeof(uint32_t));
 	m->buf_bytes = identities_only ? 64 : HELD_BUF_BYTES;
+	if (identities_only)
+		return decode_fits(m, &block, 1, budget) ? 0 : CAROUSEL_E_LIMIT;
+	/* Best of all, the block in memory: each symbol is read once. */
+	m->ram_bytes = decode_align(((size_t)g->max_source + 1) * g->symbol_size);
+	if (decode_fits(m, &block,
+		    decode_strip(g, &block, (g->symbol_size + DECODE_NEAR_BYTES - 1) / DECODE_NEAR_BYTES), budget))
+		return 0;
+	m->ram_bytes = 0;
 	for (uint32_t passes = 1; passes <= DECODE_MOST_PASSES; passes++) {
-		size_t before = m->strip;
-		m->strip = identities_only ? 1 : decode_strip(g, &block, passes);
-		if (m->strip == before)
-			continue;
-		m->decoder_bytes = decode_align(fec_decoder_bytes(&block, m->strip));
-		if (m->decoder_bytes < DECODE_LEAST_BYTES && !identities_only)
-			m->decoder_bytes = DECODE_LEAST_BYTES;
-		if (decode_memory_bytes(m) <= budget)
+		size_t strip = decode_strip(g, &block, passes);
+		if (strip != m->strip && decode_fits(m, &block, strip, budget))
 			return 0;
 	}
 	return CAROUSEL_E_LIMIT;
@@ -74,6 +90,10 @@ void decode_init(struct decode *d, const struct decode_memory *m, uint8_t *mem, 
 	d->decoder = d->payload + JOURNAL_MAX_PAYLOAD;
 	d->held.scan_buf = d->decoder;
 	d->decoder_bytes = m->decoder_bytes;
+	if (m->ram_bytes) {
+		d->held.ram = (uint8_t *)d->decoder + m->decoder_bytes;
+		memset(held_ram(&d->held, map->geometry->max_source), 0, map->geometry->symbol_size);
+	}
 	d->strip = m->strip;
 	d->held.identities_only = m->strip == 1;
 	d->scratch_most = DECODE_SCRATCH_BATCH;
@@ -181,16 +201,35 @@ struct decode_target {
 static int decode_symbol_read(void *user, uint32_t esi, size_t off, size_t len, uint8_t *dst)
 {
 	struct decode_target *t = user;
-	return held_read_ahead(t->held, esi, off, len, dst);
+	const uint8_t *direct = held_direct(t->held, esi);
+	if (direct == NULL)
+		return held_read_ahead(t->held, esi, off, len, dst);
+	memcpy(dst, direct + off, len);
+	return 0;
+}
+
+static const uint8_t *decode_symbol_direct(void *user, uint32_t esi)
+{
+	struct decode_target *t = user;
+	return held_direct(t->held, esi);
+}
+
+static int decode_scratch_write(struct decode_target *t, uint32_t esi, size_t off, size_t len, const uint8_t *src)
+{
+	uint64_t size = t->held->io->geometry->symbol_size;
+	return place_io_write(t->held->io, RX_SCRATCH, t->scratch + held_rank(t->held, esi) * size + off, src, len);
 }
 
 static int decode_symbol_write(void *user, uint32_t esi, size_t off, size_t len, const uint8_t *src)
 {
 	struct decode_target *t = user;
-	uint64_t size = t->held->io->geometry->symbol_size;
 	if (esi >= t->held->map->block[t->held->sbn].real)
 		return 0; /* padding */
-	return place_io_write(t->held->io, RX_SCRATCH, t->scratch + held_rank(t->held, esi) * size + off, src, len);
+	if (t->held->ram == NULL)
+		return decode_scratch_write(t, esi, off, len, src);
+	/* Over what lay in its place, of which this strip has been read, and no other will be written or read again. */
+	memcpy(held_ram(t->held, esi) + off, src, len);
+	return 0;
 }
 
 /* Tells the decoder all that is held. */
@@ -221,17 +260,55 @@ static int decode_move_displaced(struct decode *d, struct decode_target *t)
 			continue;
 		result = held_read(h, esi, 0, size, h->buf);
 		if (result == 0)
-			result = decode_symbol_write(t, esi, 0, size, h->buf);
+			result = decode_scratch_write(t, esi, 0, size, h->buf);
 		if (result)
 			return result;
 	}
 	return 0;
 }
 
+/* What was solved in memory, to the scratch; displaced symbols are there. */
+static int decode_keep_solved(struct decode *d, struct decode_target *t)
+{
+	struct held *h = &d->held;
+	size_t size = h->io->geometry->symbol_size;
+	uint32_t first = 0, count = 0, real = h->map->block[h->sbn].real;
+	int result = 0;
+	for (uint32_t place = 0; result == 0 && place <= real; place++) {
+		bool is_end = place == real;
+		if (!is_end && map_is_own(h->map, h->sbn, place))
+			continue;
+		is_end = is_end || held_find(h, place) != NULL;
+		if (count && (is_end || (count + 1) * size > h->buf_bytes)) {
+			result = decode_scratch_write(t, first, 0, count * size, h->buf);
+			count = 0;
+		}
+		if (is_end)
+			continue;
+		if (count == 0)
+			first = place;
+		memcpy(h->buf + count++ * size, held_ram(h, place), size);
+	}
+	return result;
+}
+
+static int decode_bytes(struct decode *d, struct decode_target *t, struct fec_decoder *decoder)
+{
+	/* Solved symbols go over what lies in their places. RaptorQ has then done with a strip; others have if they
+	 * read it, but not where they look at it directly. */
+	bool is_raptorq = geometry_block(d->held.io->geometry, d->held.sbn).encoding_id == FEC_RAPTORQ;
+	const struct fec_symbols symbols = {
+		t, is_raptorq ? decode_symbol_direct : NULL, decode_symbol_read, decode_symbol_write};
+	int result = decode_move_displaced(d, t);
+	held_read_begin(&d->held);
+	if (result == 0)
+		result = fec_decoder_apply(decoder, &symbols);
+	return result || d->held.ram == NULL ? result : decode_keep_solved(d, t);
+}
+
 static int decode_solve(struct decode *d, struct decode_target *t, enum decode_outcome *outcome)
 {
 	struct fec_block block = geometry_block(d->held.io->geometry, d->held.sbn);
-	const struct fec_symbols symbols = {t, NULL, decode_symbol_read, decode_symbol_write};
 	struct fec_decoder *decoder;
 	int result = fec_decoder_init(&decoder, d->decoder, d->decoder_bytes, &block, d->strip);
 	if (result)
@@ -243,10 +320,7 @@ static int decode_solve(struct decode *d, struct decode_target *t, enum decode_o
 		*outcome = DECODE_NEED_MORE;
 		result = 0;
 	} else if (result == 0 && !d->held.identities_only) {
-		held_read_begin(&d->held);
-		result = fec_decoder_apply(decoder, &symbols);
-		if (result == 0)
-			result = decode_move_displaced(d, t);
+		result = decode_bytes(d, t, decoder);
 	}
 	fec_decoder_deinit(decoder);
 	return result;

@@ -30,6 +30,7 @@ struct decode_block {
 struct decode_memory {
 	size_t strip; /* 0: no decoder fits */
 	size_t symbols_bytes, groups_bytes, buf_bytes, decoder_bytes;
+	size_t ram_bytes; /* of a whole block; 0: its symbols are read strip by strip */
 };
 
 struct decode {

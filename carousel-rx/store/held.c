@@ -125,10 +125,11 @@ static void held_add_spill(struct held *h)
 static int held_crc(struct held *h, const struct held_symbol *s, uint32_t *crc)
 {
 	size_t size = h->io->geometry->symbol_size;
-	int result = s->is_spill ? place_io_read(h->io, RX_SPILL, (uint64_t)s->place * size, h->buf, size)
-				 : place_read(h->io, h->sbn, s->place, false, 0, size, h->buf);
+	uint8_t *data = h->ram && !s->is_spill ? held_ram(h, s->place) : h->buf;
+	int result = s->is_spill ? place_io_read(h->io, RX_SPILL, (uint64_t)s->place * size, data, size)
+				 : place_read(h->io, h->sbn, s->place, false, 0, size, data);
 	if (result == 0)
-		*crc = symbol_check(h->buf, size, s->esi);
+		*crc = symbol_check(data, size, s->esi);
 	return result;
 }
 
@@ -173,6 +174,7 @@ static int held_check_group(struct held *h, uint32_t group)
 	size_t size = h->io->geometry->symbol_size;
 	uint32_t place = group * MAP_GROUP_PLACES, sum = 0;
 	while (place / MAP_GROUP_PLACES == group && place < h->map->block[h->sbn].real) {
+		uint8_t *data = h->ram ? held_ram(h, place) : h->buf;
 		uint32_t end;
 		int result;
 		if ((g->own >> place % MAP_GROUP_PLACES & 1u) == 0) {
@@ -181,14 +183,14 @@ static int held_check_group(struct held *h, uint32_t group)
 		}
 		end = held_run(h, place);
 		if (end - place == 1)
-			result = place_read(h->io, h->sbn, place, true, 0, size, h->buf);
+			result = place_read(h->io, h->sbn, place, true, 0, size, data);
 		else
 			result = place_io_read(h->io, RX_SLOT_TARGET, geometry_offset(h->io->geometry, h->sbn, place),
-				h->buf, (end - place) * size);
+				data, (end - place) * size);
 		if (result)
 			return result;
 		for (uint32_t i = 0; i < end - place; i++)
-			sum ^= symbol_check(h->buf + i * size, size, place + i);
+			sum ^= symbol_check(data + i * size, size, place + i);
 		place = end;
 	}
 	h->bad_own[group] = sum == g->sum ? 0 : g->own;
@@ -325,6 +327,31 @@ void held_forget(const struct held *h, struct place_map *m)
 
 /* ---- reading ------------------------------------------------------------------------------------ */
 
+const struct held_symbol *held_find(const struct held *h, uint32_t esi)
+{
+	const struct held_symbol key = {.esi = esi};
+	return bsearch(&key, h->symbol, h->count, sizeof(*h->symbol), held_order_esi);
+}
+
+uint8_t *held_ram(const struct held *h, uint32_t place)
+{
+	return h->ram + place * (size_t)h->io->geometry->symbol_size;
+}
+
+const uint8_t *held_direct(const struct held *h, uint32_t esi)
+{
+	const struct map_block *b = &h->map->block[h->sbn];
+	const struct held_symbol *s;
+	if (h->ram == NULL)
+		return NULL;
+	if (esi >= b->real && esi < b->source)
+		return held_ram(h, h->io->geometry->max_source);
+	if (esi < b->real && map_is_own(h->map, h->sbn, esi))
+		return held_ram(h, esi);
+	s = held_find(h, esi);
+	return s && !s->is_spill ? held_ram(h, s->place) : NULL;
+}
+
 void held_read_begin(struct held *h)
 {
 	h->ahead_count = 0;
@@ -362,7 +389,6 @@ int held_read_ahead(struct held *h, uint32_t esi, size_t off, size_t len, uint8_
 
 int held_read(struct held *h, uint32_t esi, size_t off, size_t len, uint8_t *dst)
 {
-	struct held_symbol key = {.esi = esi};
 	const struct held_symbol *s;
 	const struct map_block *b = &h->map->block[h->sbn];
 	if (esi >= b->real && esi < b->source) {
@@ -371,7 +397,7 @@ int held_read(struct held *h, uint32_t esi, size_t off, size_t len, uint8_t *dst
 	}
 	if (esi < b->real && map_is_own(h->map, h->sbn, esi))
 		return place_read(h->io, h->sbn, esi, true, off, len, dst);
-	s = bsearch(&key, h->symbol, h->count, sizeof(*h->symbol), held_order_esi);
+	s = held_find(h, esi);
 	if (s == NULL)
 		return CAROUSEL_E_SYMBOL;
 	if (s->is_spill)

@@ -23,6 +23,7 @@ struct held {
 	uint32_t *rank;              /* a group: places of earlier groups that are not own */
 	uint32_t *bad_own, *bad_sum; /* a group: own places to be dropped, and the XOR of their checks */
 	uint32_t *good_own;          /* a group: places that the index found right */
+	uint8_t *ram;                /* the places in order and a symbol of zeros, where memory allows; or NULL */
 	uint8_t *buf;                /* HELD_BUF_BYTES */
 	size_t buf_bytes;
 	uint8_t *scan_buf;                 /* JOURNAL_SCAN_BYTES; may be memory that decoding uses afterwards */
@@ -38,9 +39,9 @@ struct held {
 /* Symbols that held_load must have room for. */
 uint32_t held_cap(const struct geometry *);
 
-/* Gathers the block's symbols, from the map or from the journal, reads each one back and compares its check
- * (symbol_check.h). What does not match is counted in num_bad and marked, so that held_drop can take it out. Storage's
- * errors. */
+/* Gathers the block's symbols, from the map or from the journal, reads each one back, into ram where there is one, and
+ * compares its check (symbol_check.h). What does not match is counted in num_bad and marked, so that held_drop can take
+ * it out. Storage's errors. */
 int held_load(struct held *, uint32_t sbn);
 /* Writes the drops to the journal. When no symbol stays but own ones, as a BLOCK record of these: the journal then
  * forgets all that was before, and does not grow however often symbols are forged. */
@@ -48,6 +49,12 @@ int held_drop(struct held *);
 /* On the receiver's thread: takes the dropped symbols out of the map. */
 void held_forget(const struct held *, struct place_map *);
 
+/* The symbol that lies in a foreign place or in the spill; NULL: there is none. */
+const struct held_symbol *held_find(const struct held *, uint32_t esi);
+/* Where ram has the place. */
+uint8_t *held_ram(const struct held *, uint32_t place);
+/* Where ram has the symbol, as held_load() left it; NULL: nowhere. */
+const uint8_t *held_direct(const struct held *, uint32_t esi);
 /* Bytes of a held symbol. SYMBOL when it is not held. */
 int held_read(struct held *, uint32_t esi, size_t off, size_t len, uint8_t *dst);
 /* The same for many in ascending order, a part of each: what follows is read with what is asked for, into buf, which

@@ -135,11 +135,13 @@ static int index_read_chunk(
 	for (uint32_t esi = first, next; result == 0 && esi <= last; esi = next) {
 		bool is_own = map_is_own(h->map, h->sbn, esi);
 		uint64_t at = geometry_offset(g, h->sbn, esi), from = at < start ? start : at, to;
-		next = index_run(h, esi, last, is_own);
+		next = h->ram ? esi + 1 : index_run(h, esi, last, is_own);
 		to = at + (uint64_t)(next - esi) * g->symbol_size;
 		if (to > end)
 			to = end;
-		if (is_own)
+		if (h->ram && (is_own || held_find(h, esi) == NULL))
+			memcpy(data + (from - start), held_ram(h, esi) + (from - at), (size_t)(to - from));
+		else if (is_own)
 			result = place_io_read(h->io, RX_SLOT_TARGET, from, data + (from - start), (size_t)(to - from));
 		else
 			result = place_io_read(h->io, RX_SCRATCH,

@@ -1,7 +1,7 @@
 /* covers: carousel-rx/store/store.c carousel-rx/store/store_tables.c carousel-rx/store/store_jobs.c */
 #include "tests/lib/test.h"
 
-#include "carousel-rx/store/store.h"
+#include "carousel-rx/store/store_internal.h"
 #include "common/carousel_error.h"
 #include "tests/lib/fault_alloc.h"
 #include "tests/lib/ram_storage.h"
@@ -83,6 +83,37 @@ static void test_every_scheme_arrives(void **state)
 			bench_deinit(&b);
 		}
 	}
+}
+
+/* Where there is no memory for a block it is read strip by strip. */
+static void test_blocks_larger_than_memory_arrive(void **state)
+{
+	unsigned count, tried = 0;
+	const struct store_fixture_shape *shapes = store_fixture_shapes(&count);
+	(void)state;
+	for (unsigned i = 0; i < 2 * count; i++) {
+		struct store_fixture_shape large = shapes[i / 2];
+		struct store_fixture_air air;
+		struct bench b;
+		if (large.encoding_id == FEC_RAPTORQ) {
+			large.block_symbols = 1000;
+			large.image_bytes = 2500000 + i;
+		}
+		bench_init(&b, &large, large.image_bytes);
+		for (b.config.memory_bytes = 1u << 20;; b.config.memory_bytes += 64u << 10) {
+			store_free(b.store);
+			assert_int_equal(store_new(&b.store, &b.config), 0);
+			if (store_begin(b.store, &b.fixture.image, b.now_ns) != CAROUSEL_E_LIMIT)
+				break;
+		}
+		tried += b.store->decode.held.ram == NULL && b.store->decode.strip < large.symbol_size;
+		store_fixture_jobs(b.store, b.now_ns);
+		air = bench_air(&b, i % 2 ? 12 : 35, i);
+		store_fixture_receive(&b.fixture, b.store, &air);
+		bench_expect_verified(&b);
+		bench_deinit(&b);
+	}
+	assert_true(tried >= 2);
 }
 
 static void test_repair_symbols_alone(void **state)
@@ -296,6 +327,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_scheme_arrives),
+		cmocka_unit_test(test_blocks_larger_than_memory_arrive),
 		cmocka_unit_test(test_repair_symbols_alone),
 		cmocka_unit_test(test_goes_on_after_a_restart),
 		cmocka_unit_test(test_bad_arguments),
