@@ -129,6 +129,30 @@ static void test_rollout(void **state)
 	policy_map_free(map);
 }
 
+/* A member goes with its category's row, an override with its own numbers, a hold nowhere; a gate of another class
+ * moves nobody; a box that changes twice is counted twice over. */
+static void test_rollout_of_members_and_overrides(void **state)
+{
+	struct policy_map *map =
+		map_of("member 0000 beta\nmember 0001 held\noverride 0002 box 105 105 105 105\n"
+		       "override 0003 * never\nmap box beta 105 105 105 130\nmap box held 105 105 105 130 hold\n"
+		       "map other * 1 1 1 1 from=2026-11-22T10:00Z\nmap other * 1 1 1 1\n"
+		       "map box * 105 105 105 130 from=2026-11-23T10:00Z\nmap box * 75 75 100 130\n");
+	struct what_if_rollout r;
+	(void)state;
+	assert_int_equal(what_if_rollout(db, map, 4, 10000, &r), 0);
+	assert_int_equal(share(&r, 105, 0), 2);
+	assert_int_equal(share(&r, 42, 0), 2);
+	assert_int_equal(share(&r, 100, 1), 396 + 200);
+	assert_int_equal(share(&r, 82, 1), 300);
+	assert_int_equal(share(&r, 105, 1), 2);
+	assert_int_equal(share(&r, 105, 2), 898);
+	assert_int_equal(share(&r, 42, 3), 2);
+	assert_int_equal(share(&r, 121, 3), 100);
+	what_if_rollout_deinit(&r);
+	policy_map_free(map);
+}
+
 static void test_offers_are_accepted_by_some(void **state)
 {
 	struct policy_map *map = map_of("map box * 0 100 100 130\n");
@@ -264,6 +288,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_flips),
 		cmocka_unit_test(test_rollout),
+		cmocka_unit_test(test_rollout_of_members_and_overrides),
 		cmocka_unit_test(test_offers_are_accepted_by_some),
 		cmocka_unit_test(test_overrides_are_one_kind),
 		cmocka_unit_test(test_paths),
