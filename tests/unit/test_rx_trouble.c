@@ -324,6 +324,47 @@ static void test_slot_too_small(void **state)
 	fake_box_deinit(&box);
 }
 
+/* A slot that was too small and has grown, as after a new partition table, is used from the next start on. */
+static void test_slot_that_grows(void **state)
+{
+	struct lab *lab = *state;
+	struct fake_box box;
+	lab_open(lab, &box, 42, LAB_ROW);
+	assert_int_equal(fake_box_start(&box), 0);
+	fake_box_stop(&box);
+	box.storage.file[RX_SLOT_TARGET].device_bytes = 200000;
+	assert_int_equal(fake_box_start(&box), 0);
+	fake_box_until(&box, &lab->tx, CAROUSEL_RX_FAILED, 3);
+	assert_int_equal(box.alarm_error, CAROUSEL_E_SLOT_TOO_SMALL);
+	fake_box_stop(&box);
+	box.storage.file[RX_SLOT_TARGET].device_bytes = LAB_SLOT_BYTES;
+	assert_int_equal(fake_box_start(&box), 0);
+	fake_box_until(&box, &lab->tx, CAROUSEL_RX_PENDING_REBOOT, 8);
+	fake_box_deinit(&box);
+}
+
+/* The clock of a box jumps when somebody sets it, or when a machine under it sleeps. */
+static void test_clock_that_jumps(void **state)
+{
+	static const int64_t jumps[] = {3600 * (int64_t)LAB_SECOND_NS, -3600 * (int64_t)LAB_SECOND_NS,
+		86400 * 3650ll * (int64_t)LAB_SECOND_NS, -86400 * 3650ll * (int64_t)LAB_SECOND_NS};
+	struct lab *lab = *state;
+	struct fake_box box;
+	lab_open(lab, &box, 42, LAB_ROW);
+	box.loss = 0.5;
+	assert_int_equal(fake_box_start(&box), 0);
+	box.now_ns += 7200 * LAB_SECOND_NS; /* so that the first jump back is one */
+	for (unsigned i = 0; i < sizeof(jumps) / sizeof(jumps[0]); i++) {
+		lab_pass(lab, &box);
+		box.now_ns += (uint64_t)jumps[i];
+		fake_box_wait(&box, 3 * LAB_SECOND_NS);
+	}
+	box.loss = 0;
+	fake_box_until(&box, &lab->tx, CAROUSEL_RX_PENDING_REBOOT, 12);
+	assert_true(fake_box_holds(&box, &lab->image[0]));
+	fake_box_deinit(&box);
+}
+
 static void test_boot_loader_fails(void **state)
 {
 	struct lab *lab = *state;
@@ -565,6 +606,8 @@ static const struct CMUnitTest tests[] = {
 	TROUBLE(test_slot_holds_it_already),
 	TROUBLE(test_blank_slot_is_not_probed),
 	TROUBLE(test_slot_too_small),
+	TROUBLE(test_slot_that_grows),
+	TROUBLE(test_clock_that_jumps),
 	TROUBLE(test_boot_loader_fails),
 	TROUBLE(test_storage_fails_for_a_while),
 	TROUBLE(test_full_disk_is_tried_again),
