@@ -7,6 +7,8 @@
 #include "policy-map/chunk_index.h"
 #include "policy-map/copy_map.h"
 
+#include <stdio.h>
+
 #define CHUNK  CHUNK_INDEX_CHUNK_BYTES
 #define CHUNKS 40u
 
@@ -260,6 +262,30 @@ static void test_hostile_files(void **state)
 	assert_int_equal(copy_map_check(file, len, &h), CAROUSEL_E_MALFORMED);
 }
 
+/* A file of 0.1.0, written by another program from the format's description. */
+static void test_vector(void **state)
+{
+	uint8_t file[200];
+	struct copy_map_header h;
+	struct copy_map_run run;
+	uint64_t next = 0;
+	size_t len;
+	FILE *in = fopen("tests/vectors/maps/copy-map-0.1.bin", "rb");
+	(void)state;
+	assert_non_null(in);
+	len = fread(file, 1, sizeof file, in);
+	fclose(in);
+	assert_int_equal(copy_map_check(file, len, &h), 0);
+	assert_true(h.image_bytes == 5 * CHUNK + 10 && h.from_bytes == 9000 && h.num_runs == 2 && h.num_chunks == 3);
+	assert_true(h.image_sha256[31] == 32 && h.from_sha256[0] == 33 && h.from_sha256[31] == 64);
+	assert_int_equal(copy_map_decode_run(file + copy_map_offset(0), &h, &next, &run), 0);
+	assert_true(run.first_chunk == 0 && run.num_chunks == 2 && run.from_offset == 700);
+	assert_int_equal(copy_map_run_bytes(&h, &run), 2 * CHUNK);
+	assert_int_equal(copy_map_decode_run(file + copy_map_offset(1), &h, &next, &run), 0);
+	assert_true(run.first_chunk == 5 && run.num_chunks == 1 && run.from_offset == 8990);
+	assert_int_equal(copy_map_run_bytes(&h, &run), 10);
+}
+
 static void test_hostile_index(void **state)
 {
 	struct copy_map_builder *b;
@@ -321,6 +347,7 @@ int main(void)
 		cmocka_unit_test(test_a_short_end),
 		cmocka_unit_test(test_digests_are_bounded),
 		cmocka_unit_test(test_hostile_files),
+		cmocka_unit_test(test_vector),
 		cmocka_unit_test(test_hostile_index),
 		cmocka_unit_test(test_no_memory),
 	};
