@@ -18,7 +18,7 @@
 
 struct create {
 	const char *image, *out, *index_out;
-	const char *class_name, *label, *layout, *scheme, *title, *notes, *reads, *language, *from;
+	const char *class_name, *label, *layout, *scheme, *title, *notes, *reads, *language, *from, *texts;
 	uint64_t version, floor, data_format, minutes, symbol_size, block_symbols;
 	bool restart, json;
 };
@@ -108,6 +108,65 @@ static int set_reads(const struct cli *cli, struct manifest *m, const char *list
 	return CLI_OK;
 }
 
+static struct manifest_text *text_of(struct manifest *m, const char *language)
+{
+	struct manifest_text *text = m->texts;
+	while (text < m->texts + m->num_texts && strcmp(text->language, language) != 0)
+		text++;
+	if (text == m->texts + MANIFEST_MAX_LANGUAGES || strlen(language) >= sizeof text->language)
+		return NULL;
+	if (text == m->texts + m->num_texts) {
+		m->num_texts++;
+		memcpy(text->language, language, strlen(language) + 1);
+	}
+	return text;
+}
+
+/* One of {"title":{LANGUAGE:TEXT,...},"notes":{...}}. */
+static int add_texts(const struct cli *cli, const char *path, struct manifest *m, const json_t *texts, bool is_title)
+{
+	const char *language;
+	json_t *value;
+	json_object_foreach((json_t *)(uintptr_t)texts, language, value)
+	{
+		struct manifest_text *text = text_of(m, language);
+		int error = text == NULL ? CAROUSEL_E_LIMIT
+			    : is_title   ? json_fields_copy_text(value, false, text->title, sizeof text->title)
+					 : json_fields_copy_text(value, true, text->notes, sizeof text->notes);
+		if (error)
+			return cli_fail(cli, "%s: %s, language %.40s: %s", path, is_title ? "title" : "notes", language,
+				carousel_strerror(error));
+	}
+	return CLI_OK;
+}
+
+static int set_texts(const struct cli *cli, const char *path, struct manifest *m)
+{
+	const char *member;
+	json_t *json, *texts;
+	char *text;
+	size_t len;
+	int error, result = document_read(cli, path, MANIFEST_MAX_BYTES, &text, &len);
+	if (result != CLI_OK)
+		return result;
+	error = json_fields_load(text, len, MANIFEST_MAX_BYTES, &json);
+	memory_free(NULL, text);
+	if (error)
+		return cli_fail(cli, "%s: %s", path, carousel_strerror(error));
+	json_object_foreach(json, member, texts)
+	{
+		const bool is_title = strcmp(member, "title") == 0;
+		if (result == CLI_OK && (!json_is_object(texts) || (!is_title && strcmp(member, "notes") != 0)))
+			result = cli_fail(cli, "%s: \"%.40s\": title and notes are known, by language", path, member);
+		if (result == CLI_OK)
+			result = add_texts(cli, path, m, texts, is_title);
+	}
+	if (result == CLI_OK && m->num_texts == 0)
+		result = cli_fail(cli, "%s: there are no texts in it", path);
+	json_decref(json);
+	return result;
+}
+
 static int describe(const struct cli *cli, const struct create *c, struct manifest *m)
 {
 	int result;
@@ -133,6 +192,8 @@ static int describe(const struct cli *cli, const struct create *c, struct manife
 		if (result == CLI_OK)
 			result = set_text(cli, m->texts[0].notes, sizeof m->texts[0].notes, c->notes, "notes");
 	}
+	if (result == CLI_OK && c->texts)
+		result = set_texts(cli, c->texts, m);
 	return result;
 }
 
@@ -315,6 +376,8 @@ static int manifest_verb_create(const struct cli *cli, int argc, char **argv)
 		{"title", CLI_STRING, &c.title, 0, 0, "TEXT", "one line for the user"},
 		{"notes", CLI_STRING, &c.notes, 0, 0, "TEXT", "more for the user"},
 		{"language", CLI_STRING, &c.language, 0, 0, "TAG", "of title and notes (default en)"},
+		{"texts", CLI_STRING, &c.texts, 0, 0, "FILE",
+			"title and notes in several languages: {\"title\":{\"de\":\"...\"},\"notes\":{...}}"},
 		{"minutes", CLI_U64, &c.minutes, 0, 10000, "N", "how long installing takes"},
 		{"restart", CLI_FLAG, &c.restart, 0, 0, NULL, "installing ends with a restart"},
 		{"layout", CLI_STRING, &c.layout, 0, 0, "LAYOUT", "striped (default) or linear"},

@@ -65,6 +65,18 @@ refuses "signed by role image, not map" "$pm" sign --role map --key map1.key ima
 "$pm" verify --trust roots.dsse --role image by-verb.dsse >/dev/null || fail "manifest sign"
 refuses "signed by role map, not image" "$pm" manifest sign --key image1.key "$example" wrong.dsse
 
+cat >texts.json <<EOF
+{"title":{"de":"Schneller","en":"Much faster","pt-BR":"Mais"},"notes":{"de":"Zeile\nnoch eine"}}
+EOF
+"$pm" manifest create image.bin --class x --version 7 --title Faster --texts texts.json --out texts.m --index-out texts.i >/dev/null
+"$pm" manifest show --json texts.m | grep -q '"title":{"en":"Much faster","de":"Schneller","pt-BR":"Mais"},"notes":{"de":"Zeile\\nnoch eine"}' ||
+	fail "texts in several languages"
+for bad in '{"titel":{"de":"x"}}' '{"title":"x"}' '{"title":{"de":5}}' '{"title":{"de":"a\nb"}}' '[1]' '{}' 'x' '{"notes":{"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa":"x"}}'; do
+	echo "$bad" >texts.json
+	refuses "texts.json" "$pm" manifest create image.bin --class x --version 7 --texts texts.json --out wrong.m --index-out wrong.i
+	[ ! -e wrong.m ] || fail "a manifest in spite of $bad"
+done
+
 # ---- a map ----
 cp "$example" fleet.map
 "$pm" fmt --check fleet.map || fail "the example is not canonical"
