@@ -28,7 +28,8 @@ int copy_map_file_build(const uint8_t *index, size_t index_len, const uint8_t im
 	struct copy_map_header *header)
 {
 	uint64_t bytes = 0;
-	int fd = open(from_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), result = fd < 0 ? file_error(errno) : file_size(fd, &bytes);
+	int fd = open(from_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC),
+	    result = fd < 0 ? file_error(errno) : file_size(fd, &bytes);
 	*builder = NULL;
 	if (result == 0)
 		result = copy_map_builder_new(NULL, index, index_len, bytes, builder);
