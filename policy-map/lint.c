@@ -95,7 +95,8 @@ uint32_t lint_header_line(const struct lint *l, const char *word)
 	return 0;
 }
 
-static void report(struct lint *l, struct lint_finding *finding, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void report(
+	struct lint *l, struct lint_finding *finding, const char *format, va_list args)
 {
 	vsnprintf(finding->message, sizeof finding->message, format, args);
 	if (lint_is_error(finding->code))
