@@ -1,4 +1,4 @@
-/* covers: sim/run.c sim/box.c sim/headend.c sim/headend_air.c */
+/* covers: sim/run.c sim/box.c sim/headend.c sim/headend_air.c sim/outlook.c */
 #include "tests/lib/test.h"
 
 #include "common/carousel_error.h"
