@@ -42,7 +42,7 @@ struct box {
 	uint64_t burst;   /* packets lost in a row */
 	bool is_receiving;
 	bool is_retired; /* takes no further part in the run */
-	int error; /* fatal, of the receiver */
+	int error;       /* fatal, of the receiver */
 };
 
 /* number: among all boxes. Errors: MEMORY. */
