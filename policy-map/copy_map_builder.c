@@ -27,7 +27,6 @@ struct copy_map_builder {
 	uint64_t at;     /* of the window that is tried next */
 	size_t used;     /* bytes in the buffer */
 	bool is_rolling; /* rolling is of the window at `at`, which was tried and is no hit */
-	bool is_tried;   /* and that window is no hit */
 	uint32_t rolling;
 	uint64_t misses_left;
 	uint64_t *found; /* of each chunk: offset in the older image, or NOWHERE */

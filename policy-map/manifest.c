@@ -60,6 +60,14 @@ static int parse_index(struct manifest *m, const json_t *json)
 	return m->index_bytes == chunk_index_bytes(m->layout.image_bytes) ? 0 : CAROUSEL_E_RANGE;
 }
 
+const struct manifest_copy_map *manifest_copy_map(const struct manifest *m, uint32_t from_version)
+{
+	for (unsigned i = 0; i < m->num_copy_maps; i++)
+		if (m->copy_maps[i].from_version == from_version)
+			return &m->copy_maps[i];
+	return NULL;
+}
+
 static int parse_copy_maps(struct manifest *m, const json_t *maps)
 {
 	const json_t *item;
@@ -74,6 +82,8 @@ static int parse_copy_maps(struct manifest *m, const json_t *maps)
 		json_fields_hex(&f, "sha256", map->sha256, sizeof map->sha256);
 		if (f.error)
 			return f.error;
+		if (map->from_version == m->version || manifest_copy_map(m, map->from_version))
+			return CAROUSEL_E_DUPLICATE;
 		m->num_copy_maps++;
 	}
 	return 0;

@@ -56,10 +56,13 @@ struct manifest {
 
 /* Parses a payload whose signature has been verified; everything is checked all the same, the OTI by
  * fec_oti_check() with `limits` (may be NULL) and the layout by object_layout_init(). Unknown members
- * are skipped. Errors: SYNTAX, MALFORMED, RANGE, LIMIT, OTI, UNSUPPORTED, MEMORY. */
+ * are skipped. Errors: SYNTAX, MALFORMED, RANGE, LIMIT, OTI, UNSUPPORTED, DUPLICATE (copy
+ * maps from one version, or from its own), MEMORY. */
 int manifest_parse(struct manifest *, const uint8_t *payload, size_t len, const struct fec_limits *limits);
 /* Deterministic JSON; *payload is owned by the caller. Errors: MEMORY, MALFORMED (a text that is not UTF-8). */
 int manifest_print(const struct carousel_allocator *, const struct manifest *, char **payload, size_t *len);
+/* The copy map from a version, or NULL: there is at most one. */
+const struct manifest_copy_map *manifest_copy_map(const struct manifest *, uint32_t from_version);
 /* The text in a language, else in its primary language, else in English, else the first; NULL when there is none. */
 const struct manifest_text *manifest_text(const struct manifest *, const char *language);
 /* True when this version can read what a version with data format `format` wrote: 0 is read by all. */

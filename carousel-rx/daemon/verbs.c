@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sodium.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,6 +173,8 @@ static int verb_load_key(const struct cli *cli, const char *path, struct key_sec
 	int result = file_read(path, KEY_FILE_MAX_BYTES, NULL, &text, &len);
 	if (result == 0)
 		result = key_file_parse_secret(key, text, len, NULL, 0);
+	if (text)
+		sodium_memzero(text, len);
 	memory_free(NULL, text);
 	if (result == CAROUSEL_E_NEED_MORE)
 		return cli_fail(cli, "%s: the key is under a passphrase", path);
@@ -186,7 +189,7 @@ int verb_report(const struct cli *cli, int argc, char **argv)
 		VERB_WHERE(&where),
 		{"key", CLI_STRING, &key_path, 0, 0, "FILE", "sign with this key of the box's own"},
 	};
-	struct key_secret key;
+	struct key_secret key = {0};
 	struct box_report report;
 	json_t *result = NULL;
 	char *line = NULL;
@@ -204,6 +207,7 @@ int verb_report(const struct cli *cli, int argc, char **argv)
 		if (line && (puts(line) < 0 || fflush(stdout) != 0))
 			status = cli_fail(cli, "stdout: %s", carousel_strerror(CAROUSEL_E_IO));
 	}
+	key_secret_deinit(&key);
 	memory_free(NULL, line);
 	json_decref(result);
 	return status;

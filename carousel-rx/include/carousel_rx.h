@@ -188,7 +188,7 @@ struct carousel_rx_config {
 	size_t memory_bytes;       /* all that the library allocates; default 12 MiB: a process of 16 MiB in all */
 	uint64_t spill_bytes;      /* at most this much in RX_SPILL; default 64 symbols a block */
 	uint64_t write_rate_bps;   /* to the slot, bits per second; 0: unlimited */
-	uint64_t sync_interval_ns; /* how much may be lost in a power cut; default 1 s */
+	uint64_t sync_interval_ns; /* how much may be lost in a power cut, a running decode aside; default 1 s */
 
 	enum carousel_rx_prefetch prefetch;
 	enum carousel_rx_offers offers;
@@ -242,7 +242,8 @@ CAROUSEL_API struct carousel_job *carousel_rx_next_job(struct carousel_rx *);
 CAROUSEL_API void carousel_job_run(struct carousel_job *);
 CAROUSEL_API int carousel_rx_job_done(struct carousel_rx *, struct carousel_job *, uint64_t now_ns);
 /* 1 for decoding, hashing and scanning, at which the processor is for long and for which reception does not wait: an
- * owner may run them on threads of lower priority. The others are short, and what is heard is lost while they wait. */
+ * owner may run them on threads of lower priority. The others are short, and while they wait carousel_rx_appetite() may
+ * come to say that no more fits. */
 CAROUSEL_API int carousel_job_is_background(const struct carousel_job *);
 
 /* 0, or REFUSED (the rule or the state forbids it; status tells why), ARGUMENT, NOT_FOUND (nothing is offered). */

@@ -6,6 +6,8 @@ int geometry_init(struct geometry *g, const struct object_layout *layout, uint64
 {
 	if (layout->image_bytes > slot_bytes)
 		return CAROUSEL_E_SLOT_TOO_SMALL;
+	if (layout->oti.num_blocks > GEOMETRY_MAX_BLOCKS || layout->oti.max_block_symbols > GEOMETRY_MAX_PLACES)
+		return CAROUSEL_E_UNSUPPORTED;
 	memset(g, 0, sizeof(*g));
 	g->layout = *layout;
 	g->slot_bytes = slot_bytes;

@@ -10,6 +10,10 @@
 
 #include <stdbool.h>
 
+/* What journal records of foreign symbols can name. */
+#define GEOMETRY_MAX_BLOCKS 65536u
+#define GEOMETRY_MAX_PLACES 65536u /* of a block */
+
 struct geometry {
 	struct object_layout layout;
 	uint64_t slot_bytes;
@@ -18,7 +22,7 @@ struct geometry {
 	uint64_t real_symbols; /* source symbols that are not padding, all blocks */
 };
 
-/* Errors: SLOT_TOO_SMALL. layout is checked already. */
+/* Errors: SLOT_TOO_SMALL, UNSUPPORTED (more than GEOMETRY_MAX_). layout is checked already. */
 int geometry_init(struct geometry *, const struct object_layout *, uint64_t slot_bytes);
 /* sbn < blocks for all that follow. */
 struct fec_block geometry_block(const struct geometry *, uint32_t sbn);

@@ -25,7 +25,7 @@ enum journal_type {
 	JOURNAL_FOREIGN,      /* {sbn, place, ESI, check}, packed (journal_entry.h) */
 	JOURNAL_SPILL,        /* n * {spill slot, sbn, ESI, check} */
 	JOURNAL_DROP_OWN,     /* as OWN: these do not count any more */
-	JOURNAL_DROP_FOREIGN, /* as FOREIGN */
+	JOURNAL_DROP_FOREIGN, /* n * {sbn, place, ESI, check} */
 	JOURNAL_DROP_SPILL,   /* as SPILL */
 	JOURNAL_MARK,         /* sequence: all up to it was synced */
 	JOURNAL_COPY,  /* blocks whose places not own lie in the scratch, in order: n * {sbn, places, CRC-32 of their

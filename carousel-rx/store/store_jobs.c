@@ -131,7 +131,8 @@ static void work_run(struct carousel_job *job)
 /* What reception waits for is not among them: opening, syncing, compacting. */
 static bool work_is_background(enum store_work kind)
 {
-	return kind == WORK_DECODE || kind == WORK_VERIFY || kind == WORK_INDEX_OPEN || kind == WORK_INDEX_LOOK;
+	return kind == WORK_DECODE || kind == WORK_VERIFY || kind == WORK_INDEX_OPEN || kind == WORK_INDEX_LOOK ||
+	       kind == WORK_INDEX_EDGES;
 }
 
 /* Nothing that lies in the slot can be told right from wrong: all over again. */

@@ -267,6 +267,8 @@ static int add_copy_map(const struct cli *cli, const struct create *c, char *pat
 		return result;
 	if (map->from_version == m->version)
 		return cli_usage(cli, "--from: %s is version %u, as the image itself", path, m->version);
+	if (manifest_copy_map(m, map->from_version))
+		return cli_usage(cli, "--from: %s: there is one from version %u already", path, map->from_version);
 	error = copy_map_file_build(index, index_len, m->sha256, path, &builder, &file, &len, &h);
 	if (error == 0)
 		error = hash_sha256(file, len, map->sha256);

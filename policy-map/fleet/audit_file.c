@@ -235,11 +235,11 @@ static int append(const char *path, struct scan *s, struct audit_entry *e)
 		result = write_line(fd, &s->chain, e);
 	if (result == 0)
 		result = file_sync(fd);
+	if (result == 0)
+		result = file_sync_parent(path);
 	if (result && ftruncate(fd, (off_t)good_bytes) == 0)
 		(void)file_sync(fd);
 	close(fd);
-	if (result == 0)
-		result = file_sync_parent(path);
 	return result ? result : write_head(path, &s->chain);
 }
 

@@ -247,5 +247,6 @@ int batch_flush(struct fleet_db *db)
 		result = put_item(db, &b->items[b->keys[i].item], b->ids + b->keys[i].id);
 	}
 	b->count = b->ids_used = 0;
-	return result;
+	/* A damaged database is no bad line, over which an import goes on. */
+	return result == CAROUSEL_E_MALFORMED ? CAROUSEL_E_STORAGE : result;
 }

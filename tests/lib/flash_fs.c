@@ -138,11 +138,6 @@ void flash_add_directory(const char *path)
 	flash_add(path)->is_directory = true;
 }
 
-void flash_add_file(const char *path, const void *data, size_t len)
-{
-	power_file_set(&flash_add(path)->file, data, len);
-}
-
 void flash_add_slot(const char *path, const void *data, size_t len, bool is_device)
 {
 	struct flash_node *n = flash_add(path);

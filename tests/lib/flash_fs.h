@@ -63,7 +63,6 @@ extern struct flash_fs flash;
 void flash_init(size_t tear);
 void flash_deinit(void);
 void flash_add_directory(const char *path);
-void flash_add_file(const char *path, const void *, size_t);
 /* is_device: stat says so and it has an end. Otherwise a file whose reads and writes are watched all the same. */
 void flash_add_slot(const char *path, const void *, size_t len, bool is_device);
 /* The power comes back; every open file is gone. The next cut is set by the caller. */

@@ -125,12 +125,30 @@ static void test_runs_are_short(void **state)
 	desk_deinit(&d);
 }
 
+/* What a section cannot name must not be received: after a restart it would be another block's. */
+static void test_more_than_a_section_names(void **state)
+{
+	struct fec_oti oti = {.transfer_length = 65536, .symbol_size = 1, .max_block_symbols = 1};
+	struct object_layout layout;
+	struct geometry geometry;
+	(void)state;
+	assert_int_equal(fec_oti_check(&oti, NULL), 0);
+	assert_int_equal(object_layout_init(&layout, OBJECT_LINEAR, &oti, oti.transfer_length), 0);
+	assert_int_equal(geometry_init(&geometry, &layout, 65536), 0);
+	layout.oti.num_blocks++;
+	assert_int_equal(geometry_init(&geometry, &layout, 65536), CAROUSEL_E_UNSUPPORTED);
+	layout.oti.num_blocks = 1;
+	layout.oti.max_block_symbols = 65537;
+	assert_int_equal(geometry_init(&geometry, &layout, 65536), CAROUSEL_E_UNSUPPORTED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_there_and_back),
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_runs_are_short),
+		cmocka_unit_test(test_more_than_a_section_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

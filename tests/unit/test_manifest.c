@@ -119,6 +119,9 @@ static int parse_changed(const char *from, const char *to, const struct fec_limi
 	return manifest_parse(&m, (const uint8_t *)changed, (size_t)n, limits);
 }
 
+#define DIGEST_88     "8888888888888888888888888888888888888888888888888888888888888888"
+#define SAME_COPY_MAP "{\"from_version\":100,\"from_sha256\":\"" DIGEST_88 "\",\"sha256\":\"" DIGEST_88 "\"}"
+
 static void test_bad_values(void **state)
 {
 	static const struct {
@@ -146,6 +149,8 @@ static void test_bad_values(void **state)
 		{"\"chunk\":4096", "\"chunk\":8192", CAROUSEL_E_UNSUPPORTED},
 		{"\"bytes\":", "\"bytes\":1,\"x\":", CAROUSEL_E_RANGE},
 		{"\"from_version\":100", "\"from_version\":0", CAROUSEL_E_RANGE},
+		{"\"from_version\":100", "\"from_version\":105", CAROUSEL_E_DUPLICATE},
+		{"\"copy_maps\":[{", "\"copy_maps\":[" SAME_COPY_MAP ",{", CAROUSEL_E_DUPLICATE},
 		{"\"from_sha256\":\"3", "\"from_sha256\":\"x", CAROUSEL_E_MALFORMED},
 		{"[2,1]", "[0]", CAROUSEL_E_RANGE},
 		{"[2,1]", "[\"2\"]", CAROUSEL_E_MALFORMED},
