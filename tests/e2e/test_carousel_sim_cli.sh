@@ -3,14 +3,8 @@
 set -eu
 sim=$PWD/${BUILD:-build}/bin/carousel-sim
 stories=$PWD/sim/scenarios
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
+. tests/lib/scratch.sh
 
-fail() {
-	echo "FAIL: $*"
-	exit 1
-}
 # refuses STATUS WORDS COMMAND...: exits with the status and says the words
 refuses() {
 	local status=$1 expected=$2 got=0

@@ -3,14 +3,8 @@
 set -eu
 build=$PWD/${BUILD:-build}/bin
 pm=$build/policy-map
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
+. tests/lib/scratch.sh
 
-fail() {
-	echo "FAIL: $*"
-	exit 1
-}
 tx() {
 	verb=$1
 	shift
@@ -152,6 +146,7 @@ kill_everywhere() { # NAME COMMAND...: cat.before -> cat.after
 	had=$(wc -l 2>/dev/null <cat/audit.jsonl || echo 0)
 	tx "$@" >/dev/null
 	new=$(snapshot cat)
+	[ $can_trace = yes ] || return 0
 	n=1
 	while :; do
 		rm -rf cat && cp -r before cat
@@ -173,19 +168,18 @@ kill_everywhere() { # NAME COMMAND...: cat.before -> cat.after
 	echo "$name: killed at each of $((n - 1)) changes"
 	[ $n -gt 3 ] || fail "$name: no changes seen"
 }
-if "$build/kill_at" 1 true >/dev/null 2>&1 || [ $? -eq 3 ]; then
-	rm -rf before && mkdir before && cp roots1 before/roots.dsse
-	kill_everywhere publish publish image1 m1
-	rm -rf before && cp -r cat before
-	kill_everywhere set-root set-root root2.dsse
-	rm -rf cat && cp -r before cat && tx publish image2 m2 >/dev/null && rm -rf before && cp -r cat before
-	kill_everywhere withdraw withdraw box 1
-	map 7 map7 "$line2"
-	rm -rf cat && cp -r before cat && tx set-map map5 >/dev/null && rm -rf before && cp -r cat before
-	kill_everywhere set-map set-map map7
-else
-	echo "processes cannot be traced here: kills left out"
-fi
+can_trace=yes
+"$build/kill_at" 1 true >/dev/null 2>&1 || [ $? -eq 3 ] || can_trace=no
+[ $can_trace = yes ] || echo "processes cannot be traced here: kills left out"
+rm -rf before && mkdir before && cp roots1 before/roots.dsse
+kill_everywhere publish publish image1 m1
+rm -rf before && cp -r cat before
+kill_everywhere set-root set-root root2.dsse
+rm -rf cat && cp -r before cat && tx publish image2 m2 >/dev/null && rm -rf before && cp -r cat before
+kill_everywhere withdraw withdraw box 1
+map 7 map7 "$line2"
+rm -rf cat && cp -r before cat && tx set-map map5 >/dev/null && rm -rf before && cp -r cat before
+kill_everywhere set-map set-map map7
 
 # ---- files that were damaged or planted are left out or refused with their name ----
 rm -rf cat && cp -r before cat

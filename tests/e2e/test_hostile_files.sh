@@ -4,16 +4,10 @@
 set -eu
 build=$PWD/${BUILD:-build}/bin
 example=$PWD/tests/vectors/maps/example-0.1.map
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
+. tests/lib/scratch.sh
 pm=$build/policy-map
 tx=$build/carousel-tx
 
-fail() {
-	echo "FAIL: $*"
-	exit 1
-}
 snapshot() { # all that is there, with sizes and times of change, but locks
 	find . \( -name '*lock' -o -path ./out -o -path ./hostile -o -name bad -o -path './tree.*' \) -prune -o -type d -printf '%p\n' -o -printf '%p %s %T@ %l\n'
 }

@@ -3,14 +3,8 @@
 set -eu
 pm=$PWD/${BUILD:-build}/bin/policy-map
 example=$PWD/tests/vectors/maps/example-0.1.map
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
+. tests/lib/scratch.sh
 
-fail() {
-	echo "FAIL: $*"
-	exit 1
-}
 # refuses WORDS... : the command must exit 1 and write nothing to stdout that looks like success
 refuses() {
 	local expected=$1

@@ -8,13 +8,7 @@ if [ ! -e "$module" ] || ! command -v softhsm2-util >/dev/null || ! openssl engi
 	echo "no SoftHSM or no PKCS#11 engine of OpenSSL (softhsm2, libengine-pkcs11-openssl)"
 	exit 77
 fi
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
-fail() {
-	echo "FAIL: $*"
-	exit 1
-}
+. tests/lib/scratch.sh
 
 mkdir tokens
 printf 'directories.tokendir = %s/tokens\nobjectstore.backend = file\nlog.level = ERROR\n' "$dir" >softhsm2.conf

@@ -5,14 +5,8 @@
 set -eu
 pm=$PWD/${BUILD:-build}/bin/policy-map
 example=$PWD/tests/vectors/maps/example-0.1.map
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
+. tests/lib/scratch.sh
 
-fail() {
-	echo "FAIL: $*"
-	exit 1
-}
 # No controlling terminal, nothing on stdin, five seconds.
 run() {
 	local status=0
