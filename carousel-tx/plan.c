@@ -3,14 +3,13 @@
 #include "carousel-tx/occupancy.h"
 #include "common/carousel_error.h"
 #include "common/fec_oti.h"
+#include "common/object_layout.h"
 
 #include <math.h>
 #include <stdbool.h>
 
 /* Of the sum of all weights: an image that nobody is known to want is on the air all the same. */
 #define PLAN_LEAST_SHARE 0.01
-/* Source symbols of a block leave a chunk at a time (common/object_layout.h). */
-#define PLAN_CHUNK_BYTES 4096u
 
 const char *const plan_fec_names[] = {"raptorq", "reed-solomon", "small-block", "none", NULL};
 
@@ -111,7 +110,7 @@ static double plan_symbols(const struct plan_config *c, const struct plan_image 
 	if (c->fec == PLAN_RAPTORQ)
 		return completion_symbols(&(struct completion_image){lacks, blocks}, &c->loss, c->percentile);
 	return occupancy_symbols(&(struct occupancy_image){lacks, lacks + repair, blocks,
-					 PLAN_CHUNK_BYTES / symbol_size, (k + repair) * blocks},
+					 OBJECT_CHUNK_BYTES / symbol_size, (k + repair) * blocks},
 		&c->loss, c->percentile);
 }
 

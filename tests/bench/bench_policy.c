@@ -5,6 +5,7 @@
 #include "policy-map/fleet/fleet_kpi.h"
 #include "policy-map/fleet/what_if.h"
 #include "tests/lib/bench.h"
+#include "tests/lib/fleet_site.h"
 #include "tests/lib/test.h"
 
 #include <stdio.h>
@@ -228,7 +229,7 @@ static void bench_questions(const struct fleet_bench *b, const struct text *old_
 
 static void bench_fleet(struct bench_report *report, const struct text *old_map, const struct text *new_map)
 {
-	char path[] = "/tmp/bench_policy.XXXXXX", extra[64];
+	char path[] = "/tmp/bench_policy.XXXXXX";
 	FILE *list = make_list(), *reports = make_reports(list);
 	struct fleet_bench b = {report, NULL, read_list(list)};
 	int fd = mkstemp(path);
@@ -238,14 +239,9 @@ static void bench_fleet(struct bench_report *report, const struct text *old_map,
 	bench_import(&b, "2000000 known boxes, reports", reports, fleet_import_reports, 1795255200);
 	bench_questions(&b, old_map, new_map);
 	bench_walks(&b);
-	fleet_db_close(b.db);
+	fleet_site_close(b.db, path);
 	fclose(list);
 	fclose(reports);
-	for (unsigned i = 0; i < 3; i++) {
-		static const char *const ends[] = {"", "-wal", "-shm"};
-		snprintf(extra, sizeof extra, "%s%s", path, ends[i]);
-		unlink(extra);
-	}
 }
 
 int main(void)

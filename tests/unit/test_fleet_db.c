@@ -1,6 +1,8 @@
 /* covers: policy-map/fleet/fleet_batch.c policy-map/fleet/fleet_query.c */
 #include "tests/lib/test.h"
 
+#include "tests/lib/fleet_site.h"
+
 #include "common/carousel_error.h"
 #include "policy-map/fleet/fleet_db.h"
 
@@ -8,26 +10,19 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static char path[64];
+static char path[FLEET_SITE_PATH_BYTES];
 static struct fleet_db *db;
 
 static int set_up(void **state)
 {
 	(void)state;
-	snprintf(path, sizeof path, "/tmp/test_fleet_db.%d", (int)getpid());
-	return fleet_db_open(path, false, &db);
+	return fleet_site_open("test_fleet_db", path, &db);
 }
 
 static int tear_down(void **state)
 {
-	static const char *const ends[] = {"", "-wal", "-shm"};
-	char file[80];
 	(void)state;
-	fleet_db_close(db);
-	for (unsigned i = 0; i < 3; i++) {
-		snprintf(file, sizeof file, "%s%s", path, ends[i]);
-		unlink(file);
-	}
+	fleet_site_close(db, path);
 	return 0;
 }
 

@@ -1,14 +1,15 @@
 #include "tests/lib/test.h"
 
+#include "tests/lib/fleet_site.h"
+
 #include "common/carousel_error.h"
 #include "common/envelope.h"
 #include "policy-map/fleet/fleet_import.h"
 #include "policy-map/fleet/line_reader.h"
 
 #include <sodium.h>
-#include <unistd.h>
 
-static char path[64];
+static char path[FLEET_SITE_PATH_BYTES];
 static struct fleet_import im;
 static int last_error;
 static uint64_t last_line;
@@ -23,23 +24,16 @@ static void note(void *user, uint64_t line, int error)
 static int set_up(void **state)
 {
 	(void)state;
-	snprintf(path, sizeof path, "/tmp/test_fleet_import.%d", (int)getpid());
 	memset(&im, 0, sizeof im);
 	im.now_s = 1000;
 	im.report = note;
-	return fleet_db_open(path, false, &im.db);
+	return fleet_site_open("test_fleet_import", path, &im.db);
 }
 
 static int tear_down(void **state)
 {
-	static const char *const ends[] = {"", "-wal", "-shm"};
-	char file[80];
 	(void)state;
-	fleet_db_close(im.db);
-	for (unsigned i = 0; i < 3; i++) {
-		snprintf(file, sizeof file, "%s%s", path, ends[i]);
-		unlink(file);
-	}
+	fleet_site_close(im.db, path);
 	return 0;
 }
 

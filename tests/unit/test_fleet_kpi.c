@@ -1,11 +1,12 @@
 /* Ten boxes whose figures can be counted by hand. covers: policy-map/fleet/fleet_maps.c */
 #include "tests/lib/test.h"
 
+#include "tests/lib/fleet_site.h"
+
 #include "common/carousel_error.h"
 #include "policy-map/fleet/fleet_kpi.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 #define SHA    "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 #define IMAGES "image box 100 " SHA " size=1 manifest=" SHA "\nimage box 105 " SHA " size=1 manifest=" SHA "\n"
@@ -15,26 +16,19 @@
 #define ISSUED 1795255200u
 #define NOW    (ISSUED + 40 * DAY)
 
-static char path[64];
+static char path[FLEET_SITE_PATH_BYTES];
 static struct fleet_db *db;
 
 static int set_up(void **state)
 {
 	(void)state;
-	snprintf(path, sizeof path, "/tmp/test_fleet_kpi.%d", (int)getpid());
-	return fleet_db_open(path, false, &db);
+	return fleet_site_open("test_fleet_kpi", path, &db);
 }
 
 static int tear_down(void **state)
 {
-	static const char *const ends[] = {"", "-wal", "-shm"};
-	char file[80];
 	(void)state;
-	fleet_db_close(db);
-	for (unsigned i = 0; i < 3; i++) {
-		snprintf(file, sizeof file, "%s%s", path, ends[i]);
-		unlink(file);
-	}
+	fleet_site_close(db, path);
 	return 0;
 }
 

@@ -7,6 +7,19 @@
 
 /* covers: carousel-rx/agent.c carousel-rx/agent_boot.c carousel-rx/agent_slot.c carousel-rx/desk.c */
 
+/* A box of a new lab in the midst of an image, of which it hears half. */
+static void half_received(struct lab *lab, struct fake_box *box)
+{
+	lab_open(lab, box, 42, LAB_ROW);
+	box->loss = 0.5;
+	assert_int_equal(fake_box_start(box), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		lab_pass(lab, box);
+		fake_box_wait(box, 3 * LAB_SECOND_NS);
+	}
+	assert_int_equal(carousel_rx_state(box->rx), CAROUSEL_RX_RECEIVING);
+}
+
 /* ---- power --------------------------------------------------------------------------------------- */
 
 static void test_restart_keeps_what_was_heard(void **state)
@@ -14,14 +27,7 @@ static void test_restart_keeps_what_was_heard(void **state)
 	struct lab *lab = *state;
 	struct fake_box box;
 	long long have;
-	lab_open(lab, &box, 42, LAB_ROW);
-	box.loss = 0.5;
-	assert_int_equal(fake_box_start(&box), 0);
-	lab_pass(lab, &box);
-	fake_box_wait(&box, 3 * LAB_SECOND_NS);
-	lab_pass(lab, &box);
-	fake_box_wait(&box, 3 * LAB_SECOND_NS);
-	assert_int_equal(carousel_rx_state(box.rx), CAROUSEL_RX_RECEIVING);
+	half_received(lab, &box);
 	have = lab_status(&box, "image", "symbols_have");
 	assert_true(have > 50);
 	fake_box_power_cut(&box, 3);
@@ -416,14 +422,7 @@ static void test_full_disk_is_tried_again(void **state)
 	long long wait_s, longest_s = 0;
 	unsigned alarms;
 	char *text;
-	lab_open(lab, &box, 42, LAB_ROW);
-	box.loss = 0.5;
-	assert_int_equal(fake_box_start(&box), 0);
-	for (unsigned i = 0; i < 2; i++) {
-		lab_pass(lab, &box);
-		fake_box_wait(&box, 3 * LAB_SECOND_NS);
-	}
-	assert_int_equal(carousel_rx_state(box.rx), CAROUSEL_RX_RECEIVING);
+	half_received(lab, &box);
 	box.storage.fail_with = CAROUSEL_E_NO_SPACE;
 	fake_box_until(&box, &lab->tx, CAROUSEL_RX_FAILED, 3);
 	wait_s = root_number(&box, "retry_s");
@@ -454,14 +453,7 @@ static void test_short_trouble_costs_seconds(void **state)
 {
 	struct lab *lab = *state;
 	struct fake_box box;
-	lab_open(lab, &box, 42, LAB_ROW);
-	box.loss = 0.5;
-	assert_int_equal(fake_box_start(&box), 0);
-	for (unsigned i = 0; i < 2; i++) {
-		lab_pass(lab, &box);
-		fake_box_wait(&box, 3 * LAB_SECOND_NS);
-	}
-	assert_int_equal(carousel_rx_state(box.rx), CAROUSEL_RX_RECEIVING);
+	half_received(lab, &box);
 	box.storage.fail_with = CAROUSEL_E_NO_SPACE;
 	fake_box_until(&box, &lab->tx, CAROUSEL_RX_FAILED, 3);
 	box.storage.fail_with = 0;

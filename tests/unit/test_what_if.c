@@ -1,17 +1,18 @@
 /* covers: policy-map/fleet/what_if_diff.c policy-map/fleet/what_if_paths.c */
 #include "tests/lib/test.h"
 
+#include "tests/lib/fleet_site.h"
+
 #include "common/carousel_error.h"
 #include "policy-map/fleet/what_if.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 #define SHA    "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 #define IMAGES "image box 100 " SHA " size=1 manifest=" SHA "\nimage box 105 " SHA " size=1 manifest=" SHA "\n"
 #define BOXES  1000u
 
-static char path[64];
+static char path[FLEET_SITE_PATH_BYTES];
 static struct fleet_db *db;
 
 /* 400 boxes at 42, 300 at 82, 200 at 100, 100 at 121. */
@@ -31,8 +32,7 @@ static int set_up(void **state)
 		.heard_s = 1,
 		.trust = FLEET_FROM_LIST};
 	(void)state;
-	snprintf(path, sizeof path, "/tmp/test_what_if.%d", (int)getpid());
-	if (fleet_db_open(path, false, &db) != 0 || fleet_db_begin(db) != 0)
+	if (fleet_site_open("test_what_if", path, &db) != 0 || fleet_db_begin(db) != 0)
 		return -1;
 	for (unsigned i = 0; i < BOXES; i++) {
 		snprintf(id, sizeof id, "%04x", i);
@@ -45,14 +45,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	static const char *const ends[] = {"", "-wal", "-shm"};
-	char file[80];
 	(void)state;
-	fleet_db_close(db);
-	for (unsigned i = 0; i < 3; i++) {
-		snprintf(file, sizeof file, "%s%s", path, ends[i]);
-		unlink(file);
-	}
+	fleet_site_close(db, path);
 	return 0;
 }
 
