@@ -252,6 +252,31 @@ static void forged_keeps(const struct store_fixture_shape *shape)
 	box_deinit(&b);
 }
 
+/* Forged symbols of block 0, from `next` on, until it wants no more or a block's worth of them was sent; then its
+ * decoding. */
+static uint32_t forge_block(struct box *b, const struct store_fixture_shape *shape, uint32_t source, uint32_t next)
+{
+	uint8_t symbol[2048];
+	while (map_wants(&b->store->map, 0) && next < source * 200) {
+		memset(symbol, (int)next, sizeof(symbol));
+		(void)store_add(b->store, 0, next++, symbol, shape->symbol_size, b->now_ns += 1000000);
+		if (next % 16 == 0)
+			store_fixture_jobs(b->store, b->now_ns);
+		if (next % source == 0)
+			break;
+	}
+	store_flush(b->store);
+	store_fixture_jobs(b->store, b->now_ns += 1000000000);
+	return next;
+}
+
+static uint64_t journal_file_bytes(struct box *b)
+{
+	uint64_t bytes;
+	assert_int_equal(b->storage.table.size(&b->storage, RX_JOURNAL, &bytes), 0);
+	return bytes;
+}
+
 /* A forger who never tires: blocks are decoded and dropped again and again. What lies beside the slot stays bounded. */
 static void forged_for_ever(const struct store_fixture_shape *shape)
 {
@@ -265,18 +290,8 @@ static void forged_for_ever(const struct store_fixture_shape *shape)
 	b.store->compact_at = b.store->compact_step = 2000;
 	source = next = store_fixture_source(&b.fixture, 0);
 	for (unsigned round = 0; round < 60; round++) {
-		while (map_wants(&b.store->map, 0) && next < source * 200) {
-			uint8_t symbol[2048];
-			memset(symbol, (int)next, sizeof(symbol));
-			(void)store_add(b.store, 0, next++, symbol, shape->symbol_size, b.now_ns += 1000000);
-			if (next % 16 == 0)
-				store_fixture_jobs(b.store, b.now_ns);
-			if (next % source == 0)
-				break;
-		}
-		store_flush(b.store);
-		store_fixture_jobs(b.store, b.now_ns += 1000000000);
-		assert_int_equal(b.storage.table.size(&b.storage, RX_JOURNAL, &journal), 0);
+		next = forge_block(&b, shape, source, next);
+		journal = journal_file_bytes(&b);
 		most = journal > most ? journal : most;
 		if (round == 20)
 			early = most;
@@ -286,6 +301,34 @@ static void forged_for_ever(const struct store_fixture_shape *shape)
 		box_receive(&b, 10, 0);
 	box_expect_verified(&b);
 	box_deinit(&b);
+}
+
+/* What a dropped block costs before the journal is compacted: its symbols' records once, and one for the block. */
+static void forged_costs(const struct store_fixture_shape *shape)
+{
+	const unsigned rounds = 30;
+	uint32_t source, next;
+	uint64_t before;
+	struct box b;
+	if (shape->encoding_id != FEC_RAPTORQ)
+		return;
+	box_init(&b, shape);
+	box_set_index(&b);
+	b.store->compact_at = UINT64_MAX;
+	source = next = store_fixture_source(&b.fixture, 0);
+	before = journal_file_bytes(&b);
+	for (unsigned round = 0; round < rounds; round++)
+		next = forge_block(&b, shape, source, next);
+	assert_true(next - source >= 8 * source);
+	/* Less than taking each of them back would take. */
+	assert_true(journal_file_bytes(&b) - before < (uint64_t)JOURNAL_ENTRY_BYTES * (next - source));
+	box_deinit(&b);
+}
+
+static void test_what_a_dropped_block_costs(void **state)
+{
+	(void)state;
+	each_shape(forged_costs);
 }
 
 static void test_a_forger_who_never_tires(void **state)
@@ -596,6 +639,7 @@ int main(void)
 		cmocka_unit_test(test_a_forged_source_symbol_costs_its_chunk),
 		cmocka_unit_test(test_a_forged_repair_symbol_costs_its_block),
 		cmocka_unit_test(test_a_forger_who_never_tires),
+		cmocka_unit_test(test_what_a_dropped_block_costs),
 		cmocka_unit_test(test_a_forged_repair_symbol_leaves_what_is_right),
 		cmocka_unit_test(test_forged_in_a_chunk_of_two_blocks),
 		cmocka_unit_test(test_forged_without_index),
