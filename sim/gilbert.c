@@ -123,7 +123,7 @@ double gilbert_run_tail(const struct channel_gilbert *g, bool lost, uint64_t n)
 }
 
 static struct gilbert_goodness gilbert_goodness_of(
-	const struct channel_gilbert *g, const struct run_counts *counts, bool lost, unsigned parameters)
+	const struct channel_gilbert *g, const struct run_counts *counts, bool lost, unsigned fitted)
 {
 	struct gilbert_goodness fit = {0};
 	const double runs = (double)counts->runs[lost];
@@ -149,7 +149,7 @@ static struct gilbert_goodness gilbert_goodness_of(
 		observed += last_observed;
 		fit.chi_square += (observed - expected) * (observed - expected) / expected;
 	}
-	fit.degrees = bins > 1 + parameters ? bins - 1 - parameters : bins > 1;
+	fit.degrees = bins > 1 + fitted ? bins - 1 - fitted : bins > 1;
 	fit.p_value = statistics_chi_square_p(fit.chi_square, fit.degrees);
 	return fit;
 }
@@ -284,6 +284,8 @@ static double log_term(double count, double p)
 int gilbert_fit(const struct trace *t, const struct carousel_allocator *allocator, struct gilbert_fit *fit)
 {
 	static const unsigned parameters[] = {1, 2, 4};
+	/* Of them, what the lengths of one kind of run depend on: of the two of Gilbert's model one each. */
+	static const unsigned fitted[] = {1, 1, 4};
 	const double packets = (double)(t->received + t->lost), loss = (double)t->lost / packets;
 	struct gilbert_candidate *bernoulli, *simple;
 	struct run_counts counts;
@@ -315,8 +317,8 @@ int gilbert_fit(const struct trace *t, const struct carousel_allocator *allocato
 	for (unsigned m = 0; m < GILBERT_NUM_MODELS; m++) {
 		struct gilbert_candidate *c = &fit->candidates[m];
 		c->bic = parameters[m] * log(packets) - 2 * c->log_likelihood;
-		c->lost_runs = gilbert_goodness_of(&c->model, &counts, true, parameters[m]);
-		c->received_runs = gilbert_goodness_of(&c->model, &counts, false, parameters[m]);
+		c->lost_runs = gilbert_goodness_of(&c->model, &counts, true, fitted[m]);
+		c->received_runs = gilbert_goodness_of(&c->model, &counts, false, fitted[m]);
 		if (c->bic < fit->candidates[fit->best].bic)
 			fit->best = (enum gilbert_model)m;
 	}

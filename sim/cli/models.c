@@ -136,7 +136,7 @@ static void compare_print(const struct compare_config *c, const struct compare_r
 			results[s].median, results[s].p90, results[s].p99, results[s].max,
 			(unsigned)results[s].unfinished);
 	if (c->channel->kind == CHANNEL_BERNOULLI && c->channel->loss < 1)
-		printf("in theory a plain carousel takes %.2f passes, a fountain %.3f\n",
+		printf("in theory a plain carousel takes %.2f passes, a fountain an airtime of %.3f\n",
 			compare_plain_passes(c->packets, c->channel->loss), 1 / (1 - c->channel->loss));
 }
 

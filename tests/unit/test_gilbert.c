@@ -92,8 +92,18 @@ static void test_recovers_within_statistics(void **state)
 	const double loss = 0.1;
 	const struct channel_gilbert known = {0.02, 0.2, 0, 1};
 	const struct channel_config independent = {.loss = loss}, bursts = {.kind = CHANNEL_GILBERT, .gilbert = known};
-	unsigned small = 0;
+	unsigned small = 0, below_half = 0;
 	(void)state;
+	for (uint64_t seed = 10; seed < 60; seed++) {
+		struct trace *t = recorded(&bursts, seed, 10000);
+		struct gilbert_fit fit;
+		assert_int_equal(gilbert_fit(t, NULL, &fit), 0);
+		below_half += fit.candidates[GILBERT_SIMPLE].lost_runs.p_value < 0.5;
+		below_half += fit.candidates[GILBERT_SIMPLE].received_runs.p_value < 0.5;
+		trace_free(t);
+	}
+	/* A fair p is below 0.5 half the time; 34 and 66 of 100 are three standard deviations off. */
+	assert_in_range(below_half, 34, 66);
 	for (uint64_t seed = 10; seed < 22; seed++) {
 		struct trace *t = recorded(&independent, seed, 10000);
 		struct gilbert_fit fit;
