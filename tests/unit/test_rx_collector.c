@@ -1,3 +1,4 @@
+/* covers: carousel-rx/collector.c */
 #include "carousel-rx/collector.h"
 #include "common/carousel_error.h"
 #include "common/object_layout.h"
