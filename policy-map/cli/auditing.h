@@ -11,6 +11,9 @@
 int auditing_write_signed(const struct cli *, const char *log, const char *out, const struct envelope *,
 	const struct envelope_signature *signatures, unsigned count);
 
+/* CLI_USAGE when `out` would overwrite that log or what lies beside it. */
+int auditing_check_out(const struct cli *, const char *log, const char *out);
+
 #define AUDITING_HELP "audit log to append to (default $POLICY_MAP_AUDIT, else audit.jsonl beside OUT)"
 
 #endif

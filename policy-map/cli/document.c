@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static int read_stdin(size_t limit, char **text, size_t *len)
 {
@@ -108,6 +109,47 @@ int document_write(const struct cli *cli, const char *path, const void *data, si
 			       : cli_fail(cli, "stdout: %s", carousel_strerror(CAROUSEL_E_IO));
 	result = file_replace(path, data, len, mode);
 	return result ? cli_fail(cli, "%s: %s", path, carousel_strerror(result)) : CLI_OK;
+}
+
+/* The folder of a path and the name in it: a file that is not there yet has no more. */
+static bool find_folder(const char *path, struct stat *folder, const char **name)
+{
+	const char *slash = strrchr(path, '/');
+	char text[4096];
+	*name = slash ? slash + 1 : path;
+	if (snprintf(text, sizeof text, "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".") >=
+		(int)sizeof text)
+		return false;
+	return stat(text, folder) == 0;
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+	const char *name_a, *name_b;
+	struct stat x, y;
+	if (stat(a, &x) == 0 && stat(b, &y) == 0)
+		return x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+	return find_folder(a, &x, &name_a) && find_folder(b, &y, &name_b) && strcmp(name_a, name_b) == 0 &&
+	       x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+int document_check_out(const struct cli *cli, const char *out, const struct document_other *others, size_t count)
+{
+	char temporary[4096];
+	if (strcmp(out, "-") == 0)
+		return CLI_OK;
+	if (snprintf(temporary, sizeof temporary, "%s.tmp", out) >= (int)sizeof temporary)
+		return cli_usage(cli, "%s: the path is too long", out);
+	for (const struct document_other *o = others; o < others + count; o++) {
+		if (o->path == NULL || strcmp(o->path, "-") == 0)
+			continue;
+		if (!o->is_edited && is_same_file(out, o->path))
+			return cli_usage(cli, "%s: %s is this very file, which would be overwritten", out, o->name);
+		if (is_same_file(temporary, o->path))
+			return cli_usage(
+				cli, "%s: %s is %s, which writing it would overwrite", out, o->name, temporary);
+	}
+	return CLI_OK;
 }
 
 int document_write_envelope(const struct cli *cli, const char *path, const struct envelope *e)

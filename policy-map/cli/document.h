@@ -26,6 +26,15 @@ int document_read(const struct cli *, const char *path, size_t limit, char **tex
 int document_load(const struct cli *, const char *path, struct document *);
 void document_deinit(struct document *);
 int document_write(const struct cli *, const char *path, const void *data, size_t len, unsigned mode);
+/* What else a verb that writes `out` reads or writes. */
+struct document_other {
+	const char *name; /* for the message: "--key" */
+	const char *path; /* NULL or "-": none */
+	bool is_edited;   /* `out` may take its place */
+};
+/* Asked before any work: CLI_USAGE when `out`, or the temporary file beside it, is one of the others by whatever name
+ * or link, and would be the end of it. */
+int document_check_out(const struct cli *, const char *out, const struct document_other *, size_t count);
 int document_write_envelope(const struct cli *, const char *path, const struct envelope *);
 
 /* file:line:column on stderr when it does not parse. */

@@ -31,6 +31,21 @@ int fleet_fail(const struct cli *cli, const char *path, const struct fleet_db *d
 	return cli_fail(cli, "%s: %s", path, carousel_strerror(error));
 }
 
+int fleet_check_out(const struct cli *cli, const char *path, const char *out)
+{
+	static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
+	for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+		char beside[4096];
+		const struct document_other other = {"the fleet database", beside, false};
+		int result = snprintf(beside, sizeof beside, "%s%s", path, suffixes[i]) < (int)sizeof beside
+				     ? document_check_out(cli, out, &other, 1)
+				     : cli_usage(cli, "the path is too long");
+		if (result != CLI_OK)
+			return result;
+	}
+	return CLI_OK;
+}
+
 /* ---- import ---- */
 
 struct import_run {
@@ -214,7 +229,9 @@ static int fleet_verb_export(const struct cli *cli, int argc, char **argv)
 		return result == CLI_HELP ? CLI_OK : result;
 	if (json && strcmp(argv[2], "-") == 0)
 		return cli_usage(cli, "--json and the fleet do not both go to stdout");
-	result = fleet_open(cli, argv[1], true, &db);
+	result = fleet_check_out(cli, argv[1], argv[2]);
+	if (result == CLI_OK)
+		result = fleet_open(cli, argv[1], true, &db);
 	if (result != CLI_OK)
 		return result;
 	error = export_file(db, argv[2], summary);

@@ -226,19 +226,27 @@ static int write_manifest(const struct cli *cli, const struct create *c, const s
 	return result;
 }
 
+/* Cuts the version off "PATH:VERSION"; false when there is none. */
+static bool cut_version(char *path, uint32_t *version)
+{
+	char *colon = strrchr(path, ':');
+	uint64_t value;
+	if (colon == NULL || map_value_number(colon + 1, 1, POLICY_VERSION_MAX, &value) != 0)
+		return false;
+	*colon = '\0';
+	*version = (uint32_t)value;
+	return true;
+}
+
 /* The version of an image "PATH:VERSION"; without one that of PATH.manifest. Cuts the version off. */
 static int version_of(const struct cli *cli, char *path, uint32_t *version)
 {
-	char *colon = strrchr(path, ':'), beside[4096];
+	char beside[4096];
 	struct document d;
 	struct manifest *m;
-	uint64_t value;
 	int result;
-	if (colon && map_value_number(colon + 1, 1, POLICY_VERSION_MAX, &value) == 0) {
-		*colon = '\0';
-		*version = (uint32_t)value;
+	if (cut_version(path, version))
 		return CLI_OK;
-	}
 	if (snprintf(beside, sizeof beside, "%s.manifest", path) >= (int)sizeof beside)
 		return cli_usage(cli, "the path is too long");
 	if (access(beside, F_OK) != 0)
@@ -334,6 +342,36 @@ static int create_from(const struct cli *cli, const struct create *c, int fd, ui
 	return result == CLI_OK ? write_manifest(cli, c, m) : result;
 }
 
+/* The two outputs, each against every file that is read, and against each other. */
+static int check_outs(const struct cli *cli, const struct create *c)
+{
+	const struct document_other others[] = {
+		{"IMAGE", c->image, false}, {"--texts", c->texts, false}, {"--index-out", c->index_out, false}};
+	const struct document_other manifest = {"--out", c->out, false};
+	int result = document_check_out(cli, c->out, others, 3);
+	if (result == CLI_OK)
+		result = document_check_out(cli, c->index_out, others, 2);
+	if (result == CLI_OK)
+		result = document_check_out(cli, c->index_out, &manifest, 1);
+	for (const char *list = c->from; result == CLI_OK && list && *list;) {
+		char path[4096], beside[4128];
+		const struct document_other from[] = {{"--from", path, false}, {"--from", beside, false}};
+		const size_t len = strcspn(list, ",");
+		uint32_t version;
+		if (len >= sizeof path)
+			return cli_usage(cli, "--from: the path is too long");
+		memcpy(path, list, len);
+		path[len] = '\0';
+		(void)cut_version(path, &version);
+		snprintf(beside, sizeof beside, "%s.manifest", path);
+		result = document_check_out(cli, c->out, from, 2);
+		if (result == CLI_OK)
+			result = document_check_out(cli, c->index_out, from, 2);
+		list += len + (list[len] == ',');
+	}
+	return result;
+}
+
 static int create(const struct cli *cli, struct create *c)
 {
 	char out[4096], index_out[4096];
@@ -347,6 +385,9 @@ static int create(const struct cli *cli, struct create *c)
 		return cli_usage(cli, "the path is too long");
 	c->out = c->out ? c->out : out;
 	c->index_out = c->index_out ? c->index_out : index_out;
+	result = check_outs(cli, c);
+	if (result != CLI_OK)
+		return result;
 	fd = open(c->image, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	error = fd < 0 ? file_error(errno) : file_size(fd, &size);
 	if (error == 0 && (size == 0 || size > MANIFEST_MAX_IMAGE_BYTES))

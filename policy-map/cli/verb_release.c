@@ -136,11 +136,14 @@ static int edit_map(const struct cli *cli, const struct release *r, const struct
 
 static int run(const struct cli *cli, const struct release *r)
 {
+	const struct document_other manifest = {"--manifest", r->manifest_path, false};
 	struct document d;
 	int result;
 	if (r->map_path == NULL)
 		return cli_usage(cli, "--map is needed");
-	result = document_load(cli, r->map_path, &d);
+	result = document_check_out(cli, r->map_path, &manifest, 1);
+	if (result == CLI_OK)
+		result = document_load(cli, r->map_path, &d);
 	if (result != CLI_OK)
 		return result;
 	if (d.is_envelope || d.type == NULL || strcmp(d.type, ENVELOPE_TYPE_MAP) != 0)

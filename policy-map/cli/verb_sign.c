@@ -121,6 +121,14 @@ static int sign(const struct cli *cli, const struct sign *s)
 	return result;
 }
 
+static int check_out(const struct cli *cli, const struct sign *s)
+{
+	const struct document_other others[] = {{"--key", s->key, false}, {"--trust", s->trust_path, false},
+		{"--previous", s->previous, true}, {"IN", s->in, true}};
+	int result = document_check_out(cli, s->out, others, sizeof others / sizeof *others);
+	return result == CLI_OK ? auditing_check_out(cli, s->audit_path, s->out) : result;
+}
+
 static int sign_as(const struct cli *cli, const char *role, int argc, char **argv)
 {
 	struct sign s = {.role = role, .passphrase_fd = KEYS_NO_FD};
@@ -143,7 +151,8 @@ static int sign_as(const struct cli *cli, const char *role, int argc, char **arg
 		return cli_usage(cli, "--key is needed");
 	s.in = argv[1];
 	s.out = argv[2];
-	return sign(cli, &s);
+	result = check_out(cli, &s);
+	return result == CLI_OK ? sign(cli, &s) : result;
 }
 
 int verb_sign(const struct cli *cli, int argc, char **argv)

@@ -165,5 +165,11 @@ int verb_simulate(const struct cli *cli, int argc, char **argv)
 	if (s.fleet == NULL)
 		return cli_usage(cli, "--fleet is needed");
 	s.map = argv[1];
-	return simulate(cli, &s);
+	if (s.svg) {
+		const struct document_other map = {"MAP", s.map, false};
+		result = document_check_out(cli, s.svg, &map, 1);
+		if (result == CLI_OK)
+			result = fleet_check_out(cli, s.fleet, s.svg);
+	}
+	return result == CLI_OK ? simulate(cli, &s) : result;
 }

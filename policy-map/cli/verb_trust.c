@@ -136,6 +136,27 @@ static int sign_with(const struct cli *cli, const char *name, void *user)
 	return error ? cli_fail(cli, "%s: %s", name, carousel_strerror(error)) : CLI_OK;
 }
 
+static int check_part(const struct cli *cli, const char *path, void *user)
+{
+	const struct document_other other = {"a key that is named", path, false};
+	return document_check_out(cli, user, &other, 1);
+}
+
+/* Before any work: OUT takes the place of no key and of no root that boxes have to follow. */
+static int check_out(const struct cli *cli, const struct edit *edit, char *out)
+{
+	const struct document_other trust = {"--trust", edit->trust_path, false};
+	int result = document_check_out(cli, out, &trust, 1);
+	for (unsigned r = 0; r < NUM_ROLES && result == CLI_OK; r++) {
+		const char *list = edit->key_lists[r] ? edit->key_lists[r] : "";
+		const size_t digits = strspn(list, "0123456789");
+		result = each_part(cli, list + (digits && list[digits] == ':' ? digits + 1 : 0), check_part, out);
+	}
+	if (result == CLI_OK && edit->signers)
+		result = each_part(cli, edit->signers, check_part, out);
+	return result == CLI_OK ? auditing_check_out(cli, edit->audit_path, out) : result;
+}
+
 static int write_root(const struct cli *cli, const struct edit *edit, const struct trust_root *root, const char *out)
 {
 	struct envelope e;
@@ -205,7 +226,9 @@ static int trust_verb_init(const struct cli *cli, int argc, char **argv)
 		if (edit.key_lists[r] == NULL)
 			return cli_usage(cli, "--%s is needed", role_names[r]);
 	}
-	result = apply_edit(cli, &edit, &root);
+	result = check_out(cli, &edit, argv[1]);
+	if (result == CLI_OK)
+		result = apply_edit(cli, &edit, &root);
 	return result == CLI_OK ? write_root(cli, &edit, &root, argv[1]) : result;
 }
 
@@ -218,7 +241,9 @@ static int trust_verb_rotate(const struct cli *cli, int argc, char **argv)
 		return result == CLI_HELP ? CLI_OK : result;
 	if (edit.trust_path == NULL)
 		return cli_usage(cli, "--trust is needed");
-	result = document_load_trust(cli, edit.trust_path, &trust);
+	result = check_out(cli, &edit, argv[1]);
+	if (result == CLI_OK)
+		result = document_load_trust(cli, edit.trust_path, &trust);
 	if (result != CLI_OK)
 		return result;
 	if (edit.epoch && edit.epoch < trust.root.epoch)
@@ -237,7 +262,10 @@ static int append(const struct cli *cli, const char *chain_path, const char *roo
 	struct trust trust;
 	char *chain = NULL, *line = NULL, *joined = NULL;
 	size_t chain_len, line_len;
-	int result = document_load_trust(cli, chain_path, &trust), error;
+	const struct document_other root = {"ROOT", root_path, true};
+	int result = document_check_out(cli, chain_path, &root, 1), error;
+	if (result == CLI_OK)
+		result = document_load_trust(cli, chain_path, &trust);
 	if (result != CLI_OK)
 		return result;
 	result = document_load(cli, root_path, &d);

@@ -243,6 +243,13 @@ static int watch(const struct cli *cli, const struct watch *w)
 	}
 }
 
+static int check_out(const struct cli *cli, const struct watch *w)
+{
+	const struct document_other others[] = {{"--map", w->map_path, false}, {"--hook", w->hook, false}};
+	int result = document_check_out(cli, w->out, others, sizeof others / sizeof *others);
+	return result == CLI_OK ? fleet_check_out(cli, w->db_path, w->out) : result;
+}
+
 int fleet_verb_watch(const struct cli *cli, int argc, char **argv)
 {
 	struct watch w = {.interval_ns = 60ull * SECOND_NS,
@@ -277,5 +284,6 @@ int fleet_verb_watch(const struct cli *cli, int argc, char **argv)
 		return cli_usage(
 			cli, "--abort: conditions such as failure>1%%,silent>500: %s", carousel_strerror(error));
 	w.db_path = argv[1];
-	return watch(cli, &w);
+	result = check_out(cli, &w);
+	return result == CLI_OK ? watch(cli, &w) : result;
 }
