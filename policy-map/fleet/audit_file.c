@@ -223,10 +223,24 @@ static int mend(int fd, struct scan *s, uint64_t time_s)
 	return write_line(fd, &s->chain, &e);
 }
 
+/* Notes the end of the log. A head that could not be written may be there all the same; one that is ahead of the log
+ * would make it look cut short, so *is_behind is true only when the head is known to name another end. */
+static int note_head(const char *path, const struct audit_chain *chain, bool *is_behind)
+{
+	struct audit_chain head;
+	int result = write_head(path, chain);
+	*is_behind = false;
+	if (result == 0 || read_head(path, &head) != 0)
+		return result;
+	*is_behind = head.number != chain->number || memcmp(head.head, chain->head, sizeof head.head) != 0;
+	return *is_behind ? result : 0;
+}
+
 static int append(const char *path, struct scan *s, struct audit_entry *e)
 {
 	int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0644), result = 0;
 	const uint64_t good_bytes = s->good_bytes;
+	bool is_unwanted;
 	if (fd < 0)
 		return file_error(errno);
 	if (s->is_torn)
@@ -237,10 +251,13 @@ static int append(const char *path, struct scan *s, struct audit_entry *e)
 		result = file_sync(fd);
 	if (result == 0)
 		result = file_sync_parent(path);
-	if (result && ftruncate(fd, (off_t)good_bytes) == 0)
+	is_unwanted = result != 0;
+	if (result == 0)
+		result = note_head(path, &s->chain, &is_unwanted);
+	if (is_unwanted && ftruncate(fd, (off_t)good_bytes) == 0)
 		(void)file_sync(fd);
 	close(fd);
-	return result ? result : write_head(path, &s->chain);
+	return result;
 }
 
 int audit_file_append(const char *path, struct audit_entry *e)

@@ -28,7 +28,7 @@ int audit_file_verify(const char *path, struct audit_chain *, uint64_t *bad_line
 	void (*take)(void *user, const struct audit_entry *), void *user);
 /* Adds an entry; number and previous are filled in. Waits up to ten seconds for another process that appends. A log
  * that does not verify is not added to; half a line at its end is cut off, and an AUDIT_MEND entry says so.
- * Errors: as verify, BUSY. On error the file is as it was. */
+ * Errors: as verify, BUSY. On error the file is as it was, also when only PATH.head could not be written. */
 int audit_file_append(const char *path, struct audit_entry *);
 
 /* Whose process this is: a name, else a number; under sudo also who asked. */

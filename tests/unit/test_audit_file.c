@@ -4,10 +4,12 @@
 #include "common/io/file.h"
 #include "policy-map/fleet/audit_file.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -292,6 +294,64 @@ static void test_no_space(void **state)
 	has_entries(1);
 }
 
+static unsigned syncs_of_folders, failing_sync;
+
+/* The n-th fsync of a folder fails: the name is there, and may be gone after a power failure. */
+int fsync(int fd)
+{
+	struct stat status;
+	if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode) && ++syncs_of_folders == failing_sync) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_fsync, fd);
+}
+
+/* Only the head cannot be written: nothing is done then, so no line may say that it was. */
+static void test_a_head_that_cannot_be_written(void **state)
+{
+	char blocker[100], *before, *after;
+	size_t before_len, after_len;
+	(void)state;
+	snprintf(blocker, sizeof blocker, "%s.head.tmp", path);
+	assert_int_equal(mkdir(blocker, 0755), 0);
+	assert_int_not_equal(append("never"), 0);
+	has_entries(0);
+	assert_int_equal(rmdir(blocker), 0);
+	three();
+	assert_int_equal(file_read(path, 16384, NULL, &before, &before_len), 0);
+	assert_int_equal(mkdir(blocker, 0755), 0);
+	assert_int_not_equal(append("four"), 0);
+	has_entries(3);
+	assert_int_equal(file_read(path, 16384, NULL, &after, &after_len), 0);
+	assert_true(before_len == after_len && memcmp(before, after, before_len) == 0);
+	assert_int_equal(rmdir(blocker), 0);
+	assert_int_equal(append("four"), 0);
+	has_entries(4);
+	free(before);
+	free(after);
+}
+
+/* The head was written though that failed at its last step: the line it names stays. */
+static void test_a_head_that_was_written_all_the_same(void **state)
+{
+	(void)state;
+	three();
+	syncs_of_folders = 0;
+	failing_sync = 2;
+	assert_int_equal(append("four"), 0);
+	failing_sync = 0;
+	assert_true(syncs_of_folders == 2);
+	has_entries(4);
+	assert_int_equal(append("five"), 0);
+	has_entries(5);
+	syncs_of_folders = 0;
+	failing_sync = 1;
+	assert_int_not_equal(append("six"), 0);
+	failing_sync = 0;
+	has_entries(5);
+}
+
 static void test_beside(void **state)
 {
 	char out[40];
@@ -320,6 +380,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_any_bytes_in_a_subject, fresh, clean),
 		cmocka_unit_test_setup_teardown(test_two_processes_at_once, fresh, clean),
 		cmocka_unit_test_setup_teardown(test_no_space, fresh, clean),
+		cmocka_unit_test_setup_teardown(test_a_head_that_cannot_be_written, fresh, clean),
+		cmocka_unit_test_setup_teardown(test_a_head_that_was_written_all_the_same, fresh, clean),
 		cmocka_unit_test(test_beside),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
