@@ -1,13 +1,13 @@
 #include "carousel-tx/daemon/change.h"
 
 #include "carousel-tx/daemon/intake.h"
+#include "carousel-tx/daemon/leftovers.h"
 #include "common/carousel_error.h"
 #include "common/envelope.h"
 #include "common/io/file.h"
 #include "fec/fec.h"
 #include "policy-map/fleet/audit_file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -28,36 +28,10 @@ static int fail_path(struct catalogue_error *error, int code, const char *path)
 
 /* ---- lock, leftovers, generation -------------------------------------------------------------------------- */
 
-/* Removes a directory with the files in it; what cannot be removed stays for the next time. */
-static void remove_tree(const char *path)
-{
-	struct dirent *entry;
-	DIR *directory = opendir(path);
-	while (directory && (entry = readdir(directory)) != NULL)
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			unlinkat(dirfd(directory), entry->d_name, 0);
-	if (directory)
-		closedir(directory);
-	rmdir(path);
-}
-
-static void remove_leftovers(const char *dir)
-{
-	char tmp[PATH_MAX], path[PATH_MAX];
-	struct dirent *entry;
-	DIR *directory;
-	if (tx_catalogue_path(tmp, dir, "tmp") || (directory = opendir(tmp)) == NULL)
-		return;
-	while ((entry = readdir(directory)) != NULL)
-		if (entry->d_name[0] != '.' && tx_catalogue_path(path, tmp, entry->d_name) == 0)
-			remove_tree(path);
-	closedir(directory);
-}
-
 /* Takes the lock and reads the catalogue. *lock is closed by the caller. */
 static int begin(const char *dir, int *lock, struct catalogue **catalogue, struct catalogue_error *error)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], tmp[PATH_MAX];
 	int result = tx_catalogue_path(path, dir, "lock");
 	*catalogue = NULL;
 	*lock = -1;
@@ -65,9 +39,15 @@ static int begin(const char *dir, int *lock, struct catalogue **catalogue, struc
 		result = file_lock(path, lock);
 	if (result == CAROUSEL_E_BUSY)
 		return tx_catalogue_fail(error, result, "%s: another change is under way", dir);
+	if (result == CAROUSEL_E_NOT_FOUND)
+		return tx_catalogue_fail(error, result, "%s: there is no catalogue yet: set-root makes it", dir);
 	if (result)
 		return fail_path(error, result, dir);
-	remove_leftovers(dir);
+	result = tx_catalogue_path(tmp, dir, "tmp");
+	if (result == 0)
+		result = tx_leftovers_remove(tmp, NULL);
+	if (result)
+		return fail_path(error, result, tmp);
 	return tx_catalogue_load(catalogue, dir, error);
 }
 
@@ -171,14 +151,19 @@ static int check_same(const char *image_path, const struct manifest *manifest, s
 	return result ? fail_path(error, result, image_path) : 0;
 }
 
-static int check_known(const struct catalogue *catalogue, const struct manifest *manifest, bool *is_same,
-	struct catalogue_error *error)
+/* The payload counts, not the envelope: one more signature makes no other manifest. */
+static int check_known(const struct catalogue *catalogue, const struct manifest *manifest,
+	const uint8_t manifest_sha256[HASH_SHA256_BYTES], bool *is_same, struct catalogue_error *error)
 {
 	const struct catalogue_object *known = tx_catalogue_find(catalogue, manifest->class_name, manifest->version);
 	*is_same = false;
 	if (known && memcmp(known->manifest.sha256, manifest->sha256, HASH_SHA256_BYTES) != 0)
 		return tx_catalogue_fail(error, CAROUSEL_E_CONFLICT, "%s %" PRIu32 " is known with another digest",
 			manifest->class_name, manifest->version);
+	if (known && memcmp(known->manifest_sha256, manifest_sha256, HASH_SHA256_BYTES) != 0)
+		return tx_catalogue_fail(error, CAROUSEL_E_CONFLICT,
+			"%s %" PRIu32 " is catalogued with another manifest; withdraw it first", manifest->class_name,
+			manifest->version);
 	if (known) {
 		*is_same = true;
 		return 0;
@@ -201,16 +186,18 @@ static int check_known(const struct catalogue *catalogue, const struct manifest 
 /* A staged directory becomes objects/<digest>; a refused one of that name (damaged on disk) makes room. */
 static int install(const char *dir, const char *staging, const struct manifest *manifest, struct catalogue_error *error)
 {
-	char objects[PATH_MAX], path[PATH_MAX], damaged[PATH_MAX];
+	char objects[PATH_MAX], path[PATH_MAX], tmp[PATH_MAX], damaged[PATH_MAX];
 	int result = tx_catalogue_path(objects, dir, "objects");
 	if (result == 0)
 		result = tx_catalogue_object_path(path, dir, manifest->sha256, NULL);
 	if (result == 0)
-		result = tx_catalogue_path(damaged, dir, "tmp/damaged");
+		result = tx_catalogue_path(tmp, dir, "tmp");
+	if (result == 0)
+		result = tx_catalogue_path(damaged, tmp, "damaged");
 	if (result == 0)
 		result = file_mkdir(objects, DIR_MODE);
 	if (result == 0 && access(path, F_OK) == 0) {
-		remove_tree(damaged);
+		tx_leftovers_remove(tmp, "damaged");
 		if (rename(path, damaged))
 			result = file_error(errno);
 	}
@@ -250,9 +237,12 @@ static int stage(const struct catalogue *catalogue, const struct change_by *by, 
 	if (result == 0)
 		result = tx_catalogue_path(inside, staging, "image");
 	if (result == 0)
-		result = file_mkdir(staging, DIR_MODE);
+		result = file_mkdir(tmp, DIR_MODE);
+	/* What could not be removed there must not become part of the object. */
+	if (result == 0 && mkdir(staging, DIR_MODE))
+		result = file_error(errno);
 	if (result)
-		return fail_path(error, result, dir);
+		return fail_path(error, result, staging);
 	snprintf(state, sizeof state, "[image]\npublished = %" PRIu64 "\nweight = %" PRIu32 "\n", by->now_s,
 		what->weight ? what->weight : 1);
 	result = intake_copy(staging, catalogue, what, manifest, error);
@@ -268,12 +258,12 @@ static int stage(const struct catalogue *catalogue, const struct change_by *by, 
 	if (result == 0)
 		result = install_noted(dir, by, staging, manifest, error);
 	if (result)
-		remove_tree(staging);
+		tx_leftovers_remove(tmp, "publish");
 	return result;
 }
 
 static int read_manifest(const struct catalogue *catalogue, const char *path, char **text, size_t *len,
-	struct manifest *manifest, struct catalogue_error *error)
+	struct manifest *manifest, uint8_t sha256[HASH_SHA256_BYTES], struct catalogue_error *error)
 {
 	struct envelope envelope;
 	const uint8_t *payload;
@@ -282,14 +272,19 @@ static int read_manifest(const struct catalogue *catalogue, const char *path, ch
 	*text = NULL;
 	if (!catalogue->has_trust)
 		return tx_catalogue_fail(
-			error, CAROUSEL_E_NOT_FOUND, "%s has no trust root yet (set-root)", catalogue->dir);
+			error, CAROUSEL_E_NOT_FOUND, "%s has no trust root yet: set-root installs it", catalogue->dir);
 	result = file_read(path, 2 * MANIFEST_MAX_BYTES, NULL, text, len);
 	if (result == 0)
 		result = tx_catalogue_verify(&catalogue->trust, TRUST_ROLE_IMAGE, ENVELOPE_TYPE_MANIFEST, *text, *len,
 			&envelope, &payload, &payload_len);
 	if (result == 0) {
 		result = manifest_parse(manifest, payload, payload_len, NULL);
+		if (result == 0)
+			result = hash_sha256(payload, payload_len, sha256);
 		envelope_deinit(NULL, &envelope);
+	} else if (result == CAROUSEL_E_MALFORMED && manifest_parse(manifest, (uint8_t *)*text, *len, NULL) == 0) {
+		return tx_catalogue_fail(error, CAROUSEL_E_SIGNATURE,
+			"%s: this manifest is not signed (policy-map sign --role image)", path);
 	}
 	return result ? fail_path(error, result, path) : 0;
 }
@@ -299,6 +294,7 @@ int change_publish(const char *dir, const struct change_by *by, const struct cha
 {
 	struct catalogue *catalogue;
 	struct manifest *manifest = calloc(1, sizeof *manifest);
+	uint8_t manifest_sha256[HASH_SHA256_BYTES];
 	char *text = NULL;
 	size_t len = 0;
 	int lock, result = begin(dir, &lock, &catalogue, error);
@@ -306,9 +302,9 @@ int change_publish(const char *dir, const struct change_by *by, const struct cha
 	if (manifest == NULL && result == 0)
 		result = tx_catalogue_fail(error, CAROUSEL_E_MEMORY, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
 	if (result == 0)
-		result = read_manifest(catalogue, what->manifest, &text, &len, manifest, error);
+		result = read_manifest(catalogue, what->manifest, &text, &len, manifest, manifest_sha256, error);
 	if (result == 0)
-		result = check_known(catalogue, manifest, &report->is_same, error);
+		result = check_known(catalogue, manifest, manifest_sha256, &report->is_same, error);
 	if (result == 0) {
 		memcpy(report->class_name, manifest->class_name, sizeof report->class_name);
 		report->version = manifest->version;
@@ -347,7 +343,7 @@ static int remove_noted(const char *dir, const struct change_by *by, const struc
 		return result;
 	}
 	result = file_sync_parent(path);
-	remove_tree(gone);
+	tx_leftovers_remove(tmp, "withdrawn");
 	return result ? fail_path(error, result, path) : 0;
 }
 
@@ -466,7 +462,8 @@ int change_set_map(const char *dir, const struct change_by *by, const char *map_
 	size_t len = 0;
 	int lock, result = begin(dir, &lock, &catalogue, error);
 	if (result == 0 && !catalogue->has_trust)
-		result = tx_catalogue_fail(error, CAROUSEL_E_NOT_FOUND, "%s has no trust root yet (set-root)", dir);
+		result = tx_catalogue_fail(
+			error, CAROUSEL_E_NOT_FOUND, "%s has no trust root yet: set-root installs it", dir);
 	if (result == 0) {
 		result = file_read(map_path, ENVELOPE_MAX_BYTES, NULL, &text, &len);
 		if (result)

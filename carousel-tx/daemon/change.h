@@ -31,7 +31,8 @@ struct change_publication {
 
 /* Copies an image in. Its digest, size, index and copy maps are computed and compared with the signed manifest; the
  * images that the copy maps are from are those of the catalogue, else of `from`. Errors: NOT_FOUND (no trust root yet),
- * SIGNATURE, DIGEST, CONFLICT (class and version are known with another digest), EXISTS (the digest is known as another
+ * SIGNATURE (also: a manifest that is not signed at all), DIGEST, CONFLICT (class and version are known with another
+ * digest, or with another manifest: its payload counts, not who signed it), EXISTS (the digest is known as another
  * class or version), UNSUPPORTED (a FEC scheme this build cannot send), NO_SPACE, ... */
 int change_publish(const char *dir, const struct change_by *, const struct change_publication *, struct change_report *,
 	struct catalogue_error *);

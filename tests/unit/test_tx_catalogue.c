@@ -1,5 +1,5 @@
 /* covers: carousel-tx/daemon/intake.c policy-map/fleet/copy_map_file.c carousel-tx/daemon/catalogue.c
- * carousel-tx/daemon/change.c carousel-tx/daemon/air.c */
+ * carousel-tx/daemon/change.c carousel-tx/daemon/leftovers.c carousel-tx/daemon/air.c */
 #include "tests/lib/test.h"
 
 #include "carousel-tx/daemon/air.h"
@@ -22,6 +22,7 @@ static const struct change_by by = {.who = "me", .now_s = 1000};
 struct fixture {
 	char dir[64], cat[80];
 	uint8_t lie_sha256, lie_index, lie_copy_map; /* what a manifest is to say wrongly */
+	uint32_t minutes;                            /* of a manifest: makes it another one of the same image */
 	const char *from;                            /* the image file that it has a copy map from, version 1 */
 	struct key_secret keys[NUM_KEYS];
 	struct catalogue_error error;
@@ -112,6 +113,7 @@ static const char *image_to(struct fixture *f, const char *image, const char *ma
 	put(f, image, bytes, 50000);
 	snprintf(m->class_name, sizeof m->class_name, "%s", class_name);
 	m->version = version;
+	m->minutes = f->minutes;
 	assert_int_equal(hash_sha256(bytes, 50000, m->sha256), 0);
 	assert_int_equal(object_layout_choose(&m->layout, &wish, 50000), 0);
 	assert_int_equal(chunk_index_builder_new(NULL, 50000, &builder), 0);
@@ -202,8 +204,10 @@ static void test_publish(void **state)
 	struct change_publication what = {.weight = 2};
 	image_to(f, "image", "manifest", "box", 1, 1, IMAGE);
 	assert_int_equal(publish(f, "image", "manifest"), CAROUSEL_E_NOT_FOUND); /* no such directory */
+	assert_non_null(strstr(f->error.message, "set-root makes it"));
 	assert_int_equal(mkdir(f->cat, 0755), 0);
 	assert_int_equal(publish(f, "image", "manifest"), CAROUSEL_E_NOT_FOUND); /* no trust root */
+	assert_non_null(strstr(f->error.message, "set-root installs it"));
 	install_root(f);
 	assert_int_equal(publish(f, "image", "manifest"), 0);
 	what.image = path_of(f, "image");
@@ -246,6 +250,111 @@ static void test_publish_refuses(void **state)
 	f->lie_index = 1;
 	image_to(f, "lie", "lie.m", "box", 4, 4, IMAGE);
 	assert_int_equal(publish(f, "lie", "lie.m"), CAROUSEL_E_DIGEST);
+}
+
+/* A box takes an image by its manifest: the old one must not stay without a word. */
+static void test_publish_with_another_manifest(void **state)
+{
+	struct fixture *f = *state;
+	struct change_report report;
+	struct change_publication what = {.weight = 1};
+	struct key_signer other = key_secret_signer(&f->keys[OTHER]);
+	struct envelope envelope;
+	char *text, *more;
+	size_t len, more_len;
+	install_root(f);
+	image_to(f, "image", "manifest", "box", 1, 1, IMAGE);
+	assert_int_equal(publish(f, "image", "manifest"), 0);
+	f->minutes = 7;
+	image_to(f, "image", "other.m", "box", 1, 1, IMAGE);
+	assert_int_equal(publish(f, "image", "other.m"), CAROUSEL_E_CONFLICT);
+	assert_non_null(strstr(f->error.message, "withdraw it first"));
+	/* One more signature of the same payload makes no other manifest. */
+	assert_int_equal(file_read(path_of(f, "manifest"), 100000, NULL, &text, &len), 0);
+	assert_int_equal(envelope_parse(NULL, &envelope, text, len), 0);
+	assert_int_equal(envelope_sign(&envelope, &other), 0);
+	assert_int_equal(envelope_print(NULL, &envelope, &more, &more_len), 0);
+	put(f, "twice.m", more, more_len);
+	/* And not signed at all: said so. */
+	put(f, "unsigned.m", envelope.payload, envelope.payload_len);
+	what.image = path_of(f, "image");
+	what.manifest = path_of(f, "twice.m");
+	assert_int_equal(change_publish(f->cat, &by, &what, &report, &f->error), 0);
+	assert_true(report.is_same);
+	assert_int_equal(publish(f, "image", "unsigned.m"), CAROUSEL_E_SIGNATURE);
+	assert_non_null(strstr(f->error.message, "not signed"));
+	assert_int_equal(change_withdraw(f->cat, &by, "box", 1, &f->error), 0);
+	assert_int_equal(publish(f, "image", "other.m"), 0);
+	envelope_deinit(NULL, &envelope);
+	free(text);
+	free(more);
+}
+
+static bool is_there(const char *path)
+{
+	struct stat status;
+	return lstat(path, &status) == 0;
+}
+
+static const char *in_tmp(const struct fixture *f, const char *name)
+{
+	char below[64];
+	snprintf(below, sizeof below, "cat/tmp/%s", name);
+	return path_of(f, below);
+}
+
+/* What lies in tmp/ goes, links and directories as well; what a link names stays. */
+static void test_leftovers(void **state)
+{
+	struct fixture *f = *state;
+	char moved[PATH_MAX];
+	install_root(f);
+	image_to(f, "image", "manifest", "box", 1, 1, IMAGE);
+	assert_int_equal(mkdir(path_of(f, "outside"), 0755), 0);
+	put(f, "outside/precious", "x", 1);
+	assert_int_equal(file_mkdir(in_tmp(f, "publish/image"), 0755), 0);
+	assert_int_equal(file_mkdir(in_tmp(f, "withdrawn/a/b/c"), 0755), 0);
+	put(f, "cat/tmp/withdrawn/a/b/c/file", "x", 1);
+	put(f, "cat/tmp/stray", "x", 1);
+	assert_int_equal(symlink("../../outside", in_tmp(f, "link")), 0);
+	assert_int_equal(symlink("../../../../../outside", in_tmp(f, "withdrawn/a/b/link")), 0);
+	assert_int_equal(symlink("../../outside/precious", in_tmp(f, "damaged")), 0);
+	assert_int_equal(publish(f, "image", "manifest"), 0);
+	assert_true(is_there(path_of(f, "outside/precious")));
+	assert_int_equal(rmdir(in_tmp(f, "")), 0);
+	/* An object that is a link: withdrawn is the link alone. */
+	{
+		struct catalogue *c;
+		assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
+		assert_int_equal(tx_catalogue_object_path(moved, f->cat, c->objects[0]->manifest.sha256, NULL), 0);
+		tx_catalogue_free(c);
+	}
+	assert_int_equal(rename(moved, path_of(f, "elsewhere")), 0);
+	assert_int_equal(symlink("../../elsewhere", moved), 0);
+	assert_int_equal(change_withdraw(f->cat, &by, "box", 1, &f->error), 0);
+	assert_false(is_there(moved));
+	assert_true(is_there(path_of(f, "elsewhere/image")));
+	/* tmp itself elsewhere: nothing is removed there, and it is said. */
+	assert_int_equal(rmdir(in_tmp(f, "")), 0);
+	assert_int_equal(symlink("../outside", path_of(f, "cat/tmp")), 0);
+	assert_true(publish(f, "image", "manifest") != 0);
+	assert_non_null(strstr(f->error.message, "/tmp: "));
+	assert_true(is_there(path_of(f, "outside/precious")));
+}
+
+/* Deeper than anything of ours: it stays, and becomes no part of an object. */
+static void test_leftovers_too_deep(void **state)
+{
+	struct fixture *f = *state;
+	char deep[PATH_MAX];
+	install_root(f);
+	image_to(f, "image", "manifest", "box", 1, 1, IMAGE);
+	snprintf(deep, sizeof deep, "%s", in_tmp(f, "publish"));
+	for (int i = 0; i < 40; i++)
+		strcat(deep, "/d");
+	assert_int_equal(file_mkdir(deep, 0755), 0);
+	assert_int_equal(publish(f, "image", "manifest"), CAROUSEL_E_EXISTS);
+	assert_true(is_there(deep));
 }
 
 static void test_maps(void **state)
@@ -473,6 +582,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_publish, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_publish_refuses, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_publish_with_another_manifest, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_leftovers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_leftovers_too_deep, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_maps, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_copy_maps, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nothing_without_the_log, setup, teardown),
