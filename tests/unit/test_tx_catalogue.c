@@ -238,6 +238,7 @@ static void test_publish_refuses(void **state)
 	assert_int_equal(publish(f, "none", "manifest"), CAROUSEL_E_NOT_FOUND);
 	assert_int_equal(publish(f, "image", "manifest"), 0);
 	assert_int_equal(publish(f, "second", "second.m"), CAROUSEL_E_CONFLICT);
+	assert_non_null(strstr(f->error.message, "another digest"));
 	assert_int_equal(publish(f, "image", "renamed.m"), CAROUSEL_E_EXISTS);
 	assert_int_equal(publish(f, "second", "manifest"), CAROUSEL_E_DIGEST);
 	put(f, "short", "x", 1);
