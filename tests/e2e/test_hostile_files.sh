@@ -111,8 +111,8 @@ for kind in $(ls hostile); do
 	case $kind in
 	empty | noise | zeros | deep | many | greedy-key | odd-map | short-line | odd-json | huge) ;;
 	*)
-		refuses "$kind" "$pm" manifest create bad --class x --version 2 --out made --index-out made
-		refuses "$kind" "$pm" manifest create image.bin --class x --version 2 --from bad:1 --out made --index-out made
+		refuses "$kind" "$pm" manifest create bad --class x --version 2 --out made --index-out made.index
+		refuses "$kind" "$pm" manifest create image.bin --class x --version 2 --from bad:1 --out made --index-out made.index
 		;;
 	esac
 	case $kind in

@@ -73,6 +73,7 @@ tests/mutants/run.sh --check >"${TMPDIR:-/tmp}/lint.$$"
 while read -r hit; do case $hit in FAIL*) breach "${hit#FAIL }" ;; esac; done <"${TMPDIR:-/tmp}/lint.$$"
 rm -f "${TMPDIR:-/tmp}/lint.$$"
 
+for script in tests/e2e/*.sh; do [ -x "$script" ] || breach "$script: not executable, so that it cannot be run as a test"; done
 git grep -nIE '\b(TODO|FIXME|XXX|HACK)\b' -- '*.c' '*.h' '*.sh' Makefile ':!tests/lib/lint.sh' && breach "unfinished by its own words"
 for entry in $(git ls-tree --name-only HEAD 2>/dev/null); do
 	case $entry in

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Every defence has a patch here that takes it away. Applies each in turn to a copy of the tree, builds the test that
 # its first line names ("# test: test_lct") and demands that it turns red: it must build, and it must fail.
-# Usage: run.sh [PATCH...]   default: all
+# Usage: run.sh [NAME...]    default: all; NAME or path of a patch
 #        run.sh --check      only: does every patch still apply, and name a test that is there? (part of `make lint` and `make check`)
 set -eu
 cd "$(dirname "$0")/../.."
@@ -29,8 +29,13 @@ killed=0
 survived=0
 built=""
 for patch in "$@"; do
-	[ -e "$patch" ] || continue
+	[ -e "$patch" ] || patch=tests/mutants/$patch.patch
 	name=$(basename "$patch" .patch)
+	if [ ! -e "$patch" ]; then
+		echo "FAIL $name: no such patch"
+		survived=$((survived + 1))
+		continue
+	fi
 	test=$(sed -n 's/^# test: *//p' "$patch" | head -n 1)
 	path=$(realpath "$patch")
 	if [ -z "$test" ]; then
