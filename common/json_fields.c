@@ -139,6 +139,20 @@ static void release_on(json_t **json, int failed)
 	}
 }
 
+void json_fields_make_utf8(char *text)
+{
+	size_t len = strlen(text);
+	bool is_utf8;
+	json_t *json = json_stringn_nocheck(text, len), *checked = json_stringn(text, len);
+	is_utf8 = json == NULL || checked != NULL; /* without memory nobody can tell, and nothing is printed */
+	json_decref(json);
+	json_decref(checked);
+	for (char *c = text; !is_utf8 && *c; c++) {
+		if ((unsigned char)*c >= 0x80)
+			*c = '?';
+	}
+}
+
 void json_fields_set(json_t **object, const char *name, json_t *value)
 {
 	release_on(object, json_object_set_new(*object, name, value));

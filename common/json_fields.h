@@ -41,6 +41,10 @@ void json_fields_fail(struct json_fields *, int error);
 /* Copies str, at most cap - 1 bytes and no control characters but, on wish, line ends. 0, LIMIT or MALFORMED. */
 int json_fields_copy_text(const json_t *str, bool lines_allowed, char *out, size_t cap);
 
+/* A path may hold any bytes, JSON only UTF-8: makes each byte above 0x7f of a text that is not UTF-8 a question mark.
+ */
+void json_fields_make_utf8(char *text);
+
 /* A member, an element: `value` is taken over. When there is no memory for either, *object or *array is released and
  * becomes NULL, which further calls, json_pack() and json_fields_print() take as that: so nothing is printed in part.
  */

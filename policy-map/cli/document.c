@@ -207,6 +207,20 @@ int document_load_trust(const struct cli *cli, const char *path, struct trust *t
 	return result ? cli_fail(cli, "%s: %s", path, carousel_strerror(result)) : CLI_OK;
 }
 
+json_t *document_json_path(const char *path)
+{
+	const size_t len = strlen(path);
+	json_t *json = NULL;
+	char *copy = memory_alloc(NULL, len + 1, 1);
+	if (copy) {
+		memcpy(copy, path, len + 1);
+		json_fields_make_utf8(copy);
+		json = json_string(copy);
+	}
+	memory_free(NULL, copy);
+	return json;
+}
+
 int document_print_json(const struct cli *cli, json_t *json)
 {
 	char *text;
@@ -214,7 +228,7 @@ int document_print_json(const struct cli *cli, json_t *json)
 	int result = json_fields_print(NULL, json, &text, &len);
 	if (result)
 		return cli_fail(cli, "%s", carousel_strerror(result));
-	puts(text);
+	result = puts(text) < 0 || fflush(stdout) != 0 ? CAROUSEL_E_IO : 0;
 	memory_free(NULL, text);
-	return CLI_OK;
+	return result ? cli_fail(cli, "stdout: %s", carousel_strerror(result)) : CLI_OK;
 }

@@ -67,8 +67,8 @@ static int audit_run(const struct cli *cli, const char *path, const char *head, 
 		printf("%s: %" PRIu64 " entries, head %s\n", path, chain.number, text);
 		return CLI_OK;
 	}
-	answer = json_pack("{s:s,s:s,s:I,s:s}", "format", "carousel-audit/1", "file", path, "entries",
-		(json_int_t)chain.number, "head", text);
+	answer = json_pack("{s:s,s:o,s:I,s:s}", "format", "carousel-audit/1", "file", document_json_path(path),
+		"entries", (json_int_t)chain.number, "head", text);
 	if (log)
 		json_object_set_new(answer, "log", log);
 	return document_print_json(cli, answer);

@@ -238,8 +238,9 @@ static int fleet_verb_export(const struct cli *cli, int argc, char **argv)
 	if (error)
 		result = fleet_fail(cli, argv[2], db, error);
 	if (result == CLI_OK && json)
-		result = document_print_json(cli, json_pack("{s:s,s:s,s:b}", "format", "carousel-fleet-export/1",
-							  "file", argv[2], "summary", (int)summary));
+		result =
+			document_print_json(cli, json_pack("{s:s,s:o,s:b}", "format", "carousel-fleet-export/1", "file",
+							 document_json_path(argv[2]), "summary", (int)summary));
 	fleet_db_close(db);
 	return result;
 }

@@ -90,9 +90,9 @@ static int keygen(const struct cli *cli, const struct keygen *g, const char *nam
 		result = write_public(cli, &secret.public_key, public_path);
 	hash_hex(id, secret.public_key.id, KEY_ID_BYTES);
 	if (result == CLI_OK && g->json)
-		result = document_print_json(
-			cli, json_pack("{s:s,s:s,s:s,s:s,s:s}", "format", "carousel-keygen/1", "keyid", id, "type",
-				     g->type, "secret", secret_path, "public", public_path));
+		result = document_print_json(cli,
+			json_pack("{s:s,s:s,s:s,s:o,s:o}", "format", "carousel-keygen/1", "keyid", id, "type", g->type,
+				"secret", document_json_path(secret_path), "public", document_json_path(public_path)));
 	else if (result == CLI_OK)
 		printf("%s  %s\n", id, public_path);
 	key_secret_deinit(&secret);

@@ -222,12 +222,11 @@ static int check_all(struct ready *r, bool json)
 	check_expiry(r);
 	check_fleet(r);
 	check_audit(r);
-	if (json)
-		(void)document_print_json(
-			r->cli, json_pack("{s:s,s:b,s:i,s:i,s:o}", "format", "carousel-ready/1", "ready",
-					r->failed + r->skipped == 0, "failed", (int)r->failed, "skipped",
-					(int)r->skipped, "items", r->items));
-	else
+	if (json && document_print_json(r->cli, json_pack("{s:s,s:b,s:i,s:i,s:o}", "format", "carousel-ready/1",
+							"ready", r->failed + r->skipped == 0, "failed", (int)r->failed,
+							"skipped", (int)r->skipped, "items", r->items)) != CLI_OK)
+		return CLI_FAILED;
+	if (!json)
 		printf("%s: %u failed, %u skipped\n", r->failed + r->skipped ? "not ready" : "ready", r->failed,
 			r->skipped);
 	return r->failed + r->skipped ? CLI_FAILED : CLI_OK;

@@ -174,10 +174,10 @@ static int write_root(const struct cli *cli, const struct edit *edit, const stru
 	if (result == CLI_OK)
 		result = auditing_write_signed(cli, edit->audit_path, out, &e, e.signatures, e.num_signatures);
 	if (result == CLI_OK && edit->json)
-		result =
-			document_print_json(cli, json_pack("{s:s,s:s,s:I,s:I,s:i}", "format", "carousel-trust/1",
-							 "file", out, "version", (json_int_t)root->version, "epoch",
-							 (json_int_t)root->epoch, "signatures", (int)e.num_signatures));
+		result = document_print_json(
+			cli, json_pack("{s:s,s:o,s:I,s:I,s:i}", "format", "carousel-trust/1", "file",
+				     document_json_path(out), "version", (json_int_t)root->version, "epoch",
+				     (json_int_t)root->epoch, "signatures", (int)e.num_signatures));
 	else if (result == CLI_OK)
 		fprintf(stderr, "%s: root version %u, %u signatures; `policy-map verify %s` says whose are missing\n",
 			out, root->version, e.num_signatures, out);
@@ -289,8 +289,9 @@ static int append(const struct cli *cli, const char *chain_path, const char *roo
 	}
 	if (result == CLI_OK && json)
 		result = document_print_json(
-			cli, json_pack("{s:s,s:s,s:I,s:I}", "format", "carousel-trust/1", "file", chain_path, "version",
-				     (json_int_t)trust.root.version, "epoch", (json_int_t)trust.root.epoch));
+			cli, json_pack("{s:s,s:o,s:I,s:I}", "format", "carousel-trust/1", "file",
+				     document_json_path(chain_path), "version", (json_int_t)trust.root.version, "epoch",
+				     (json_int_t)trust.root.epoch));
 	memory_free(NULL, joined);
 	memory_free(NULL, line);
 	memory_free(NULL, chain);

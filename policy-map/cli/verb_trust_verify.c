@@ -74,11 +74,11 @@ static int check_chain(const struct cli *cli, struct chain_check *c, bool json)
 	else if (!json)
 		printf("%s: boxes follow it to root version %u, epoch %u\n", c->path, c->trust.root.version,
 			c->trust.root.epoch);
-	if (json)
-		(void)document_print_json(
-			cli, json_pack("{s:s,s:s,s:b,s:I,s:I,s:O}", "format", "carousel-trust/1", "file", c->path,
-				     "good", error == 0, "version", (json_int_t)c->trust.root.version, "epoch",
-				     (json_int_t)c->trust.root.epoch, "links", c->reports));
+	if (json && document_print_json(cli, json_pack("{s:s,s:o,s:b,s:I,s:I,s:O}", "format", "carousel-trust/1",
+						     "file", document_json_path(c->path), "good", error == 0, "version",
+						     (json_int_t)c->trust.root.version, "epoch",
+						     (json_int_t)c->trust.root.epoch, "links", c->reports)) != CLI_OK)
+		result = CLI_FAILED;
 	return result;
 }
 

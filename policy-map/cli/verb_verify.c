@@ -12,8 +12,8 @@ static int print_report(
 {
 	if (as_json)
 		return document_print_json(
-			cli, json_pack("{s:s,s:s,s:s,s:b,s:O}", "format", "carousel-verify/1", "file", path, "type",
-				     type, "good", (int)good, "roles", reports));
+			cli, json_pack("{s:s,s:o,s:s,s:b,s:O}", "format", "carousel-verify/1", "file",
+				     document_json_path(path), "type", type, "good", (int)good, "roles", reports));
 	signatures_print(path, reports);
 	return CLI_OK;
 }

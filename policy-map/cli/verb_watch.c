@@ -112,7 +112,7 @@ static int print_look(const struct cli *cli, const struct watch *w, const struct
 									 : ": on hold");
 	}
 	if (w->json)
-		(void)document_print_json(
+		return document_print_json(
 			cli, json_pack("{s:s,s:b,s:I,s:o}", "format", "carousel-fleet-watch/1", "abort", l->over != 0,
 				     "serial", (json_int_t)l->map->serial, "classes", list));
 	return fflush(stdout) == 0 ? CLI_OK : cli_fail(cli, "stdout: %s", carousel_strerror(CAROUSEL_E_IO));
@@ -210,9 +210,10 @@ static int look(const struct cli *cli, const struct watch *w)
 	if (result == CLI_OK) {
 		judge(w, &l);
 		result = print_look(cli, w, &l);
+		/* That nobody reads of it does not keep the hold from being drafted. */
+		if (l.over)
+			result = draft(cli, w, &l);
 	}
-	if (result == CLI_OK && l.over)
-		result = draft(cli, w, &l);
 	if (result == CLI_OK && l.over) {
 		result = call_hook(cli, w, &l);
 		result = result == CLI_OK ? WATCH_ABORTS : result;

@@ -2,11 +2,11 @@
 
 #include "common/carousel_error.h"
 #include "common/io/file.h"
+#include "common/json_fields.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -177,12 +177,11 @@ static int lock_log(const char *path, int *lock)
 /* A path may hold any bytes; a line of the log only what reads back. */
 static void make_printable(char *text)
 {
-	json_t *json = json_string(text);
+	json_fields_make_utf8(text);
 	for (char *c = text; *c; c++) {
-		if ((unsigned char)*c < 0x20 || *c == 0x7f || (json == NULL && (unsigned char)*c >= 0x80))
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
 			*c = '?';
 	}
-	json_decref(json);
 }
 
 static int write_line(int fd, struct audit_chain *chain, struct audit_entry *e)

@@ -151,4 +151,36 @@ for args in "keygen made" "sign --key locked.key fleet.map made.dsse" "manifest 
 	[ -z "$(ls made* 2>/dev/null)" ] || fail "$args left $(ls made*)"
 done
 run sign --key locked.key --passphrase-fd 4 fleet.map made.dsse || fail "--passphrase-fd"
+
+# ---- a path that is not UTF-8: told of as far as JSON can, never as nothing ----
+odd=$'odd\xff'
+cp roots "$odd.roots"
+cp image.bin "$odd.bin"
+cp fleet.map "$odd.map"
+odd_json() { # FORMAT ARGUMENTS...
+	verb="$2 $3"
+	run "${@:2}" --json || fail "$verb of a path that is not UTF-8: $(cat err.txt)"
+	is_json "$1"
+	grep -q 'odd?' out.txt || fail "$verb does not name the file"
+}
+odd_json carousel-trust/1 trust verify "$odd.roots"
+odd_json carousel-manifest/1 manifest create "$odd.bin" --class box2-fpu-4mb --version 110
+odd_json carousel-sign/1 sign --key map.key --audit "$odd.log" "$odd.map" "$odd.dsse"
+odd_json carousel-audit/1 audit verify "$odd.log"
+odd_json carousel-verify/1 verify --trust roots "$odd.dsse"
+odd_json carousel-fmt/1 fmt "$odd.map"
+odd_json carousel-lint/1 lint "$odd.map"
+odd_json carousel-release/1 hold --map "$odd.map" box2-fpu-4mb
+odd_json carousel-keygen/1 keygen --no-passphrase "$odd.new"
+odd_json carousel-fleet-export/1 fleet export fleet.db "$odd.txt"
+
+# ---- what cannot be printed has failed; a draft is written all the same ----
+for args in "trust verify roots" "ready map.dsse --trust roots" "fmt fleet.map" "audit verify audit.jsonl"; do
+	"$pm" $args --json >/dev/full 2>err.txt && fail "$args: exit 0 with nothing printed"
+	grep -q stdout err.txt || fail "$args does not say why"
+done
+fresh
+status=0
+"$pm" fleet watch fleet.db --once --json --map fleet.map --abort 'below-minimum>0' --out made.d >/dev/full 2>err.txt || status=$?
+[ $status = 3 ] && grep -q hold made.d || fail "fleet watch: no draft when stdout is full"
 echo "every verb: good"

@@ -76,9 +76,22 @@ static void test_out_that_is_not_there(void **state)
 	assert_int_equal(check("c", "d.tmp", false), CLI_OK);
 }
 
+static void test_json_path(void **state)
+{
+	static const char *const cases[][2] = {{"a/b", "a/b"}, {"m\xc3\xbcll", "m\xc3\xbcll"}, {"m\xfcll\xff", "m?ll?"},
+		{"a\xc3", "a?"}, {"a\nb", "a\nb"}};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		json_t *json = document_json_path(cases[i][0]);
+		assert_string_equal(json_string_value(json), cases[i][1]);
+		json_decref(json);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_out_that_is_read, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_out_that_is_not_there, set_up, tear_down)};
+		cmocka_unit_test_setup_teardown(test_out_that_is_not_there, set_up, tear_down),
+		cmocka_unit_test(test_json_path)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
