@@ -156,13 +156,26 @@ static void channel_close(struct channel *c)
 	c->is_open = false;
 }
 
+static void channels_refused(const struct channels *all, enum carousel_log_level level, const char *session,
+	const struct udp_address *group, const char *interface, int error)
+{
+	char text[UDP_ADDRESS_TEXT];
+	unsigned index;
+	bool is_missing = udp_interface_index(interface, &index) == CAROUSEL_E_ADDRESS;
+	log_write(all->log, level, "session %s: joining %s%s%s: %s", session, udp_address_format(group, text),
+		interface ? " on interface " : "", interface ? interface : "",
+		is_missing ? "there is no such interface" : carousel_strerror(error));
+}
+
 int channels_open(struct channels *all)
 {
 	for (unsigned i = 0; i < all->settings->num_sessions; i++) {
 		const struct settings_session *s = &all->settings->sessions[i];
 		int result = channel_open(all, &s->group, &s->source, s->interface, false);
-		if (result)
+		if (result) {
+			channels_refused(all, CAROUSEL_LOG_ERROR, s->name, &s->group, s->interface, result);
 			return result;
+		}
 	}
 	channels_follow_map(all);
 	return 0;
@@ -203,8 +216,8 @@ void channels_follow_map(struct channels *all)
 		else if (result == 0)
 			result = channel_open(all, &group, &source, all->settings->map_interface, true);
 		if (result)
-			log_write(all->log, CAROUSEL_LOG_WARNING, "session %s of the map cannot be joined: %s",
-				session.name, carousel_strerror(result));
+			channels_refused(
+				all, CAROUSEL_LOG_WARNING, session.name, &group, all->settings->map_interface, result);
 	}
 	for (unsigned i = 0; i < CHANNELS_MAX; i++)
 		if (!all->channel[i].is_named)

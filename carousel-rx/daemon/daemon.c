@@ -268,8 +268,11 @@ static int daemon_open_box(struct daemon *d)
 		result = d->boot.state(d->boot.user, &state);
 	if (result == 0) {
 		files.running = state.running;
-		what = "storage";
 		result = storage_files_open(&d->files, &files, &d->storage);
+		if (result) {
+			log_write(&d->log, CAROUSEL_LOG_ERROR, "storage: %s", d->files.message);
+			return result;
+		}
 	}
 	if (result == 0) {
 		what = s->os_release;
@@ -304,7 +307,6 @@ static int daemon_open_outside(struct daemon *d)
 		result = control_new(&d->control, d->loop, &control);
 	}
 	if (result == 0) {
-		what = "joining";
 		d->channels = (struct channels){.loop = d->loop,
 			.settings = d->settings,
 			.log = &d->log,
@@ -312,7 +314,7 @@ static int daemon_open_outside(struct daemon *d)
 			.after = daemon_after_packets,
 			.fatal = daemon_fatal,
 			.user = d};
-		result = channels_open(&d->channels);
+		return channels_open(&d->channels);
 	}
 	if (result)
 		log_write(&d->log, CAROUSEL_LOG_ERROR, "%s: %s", what, carousel_strerror(result));

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SETTINGS_MAX_ROOT_BYTES (256u * 1024u)
@@ -20,12 +21,15 @@ static const char *const settings_priorities[] = {"idle", "normal", NULL};
 static const char *const settings_adapters[] = {"directory", "exec", "u-boot", "grub", NULL};
 static const char *const settings_levels[] = {"error", "warning", "notice", "info", "debug", NULL};
 
-/* Files of /sys and /proc have no size to go by. */
+/* Files of /sys and /proc have no size to go by. A pipe is not waited for. */
 static int settings_read_word(const char *path, char text[256])
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
 	ssize_t len = fd >= 0 ? read(fd, text, 255) : -1;
 	int result = len < 0 ? file_error(errno) : 0;
+	if (fd >= 0 && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
+		result = CAROUSEL_E_ARGUMENT;
 	if (fd >= 0)
 		close(fd);
 	text[len < 0 ? 0 : len] = 0;
@@ -46,7 +50,8 @@ static void settings_box_id(struct settings *s, struct config_section *section)
 	if (path) {
 		result = settings_read_word(path, text);
 		if (result) {
-			config_fail(section, "box-id-file", result, "%s: %s", path, carousel_strerror(result));
+			config_fail(section, "box-id-file", result, "%s: %s", path,
+				result == CAROUSEL_E_ARGUMENT ? "not a regular file" : carousel_strerror(result));
 			return;
 		}
 		id = text;

@@ -1,5 +1,6 @@
 #include "carousel-rx/daemon/storage_files.h"
 
+#include "common/carousel_error.h"
 #include "common/io/file.h"
 
 #include <errno.h>
@@ -34,19 +35,31 @@ static bool is_device(int fd)
 	return fstat(fd, &st) == 0 && S_ISBLK(st.st_mode);
 }
 
+static bool is_right_kind(int fd, enum carousel_rx_file file)
+{
+	struct stat st;
+	return fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || (is_slot(file) && S_ISBLK(st.st_mode)));
+}
+
 static int open_file(struct storage_files *files, enum carousel_rx_file file)
 {
 	const char *path = files->paths[file];
-	int flags = file == RX_SLOT_RUNNING ? O_RDONLY : O_RDWR;
+	/* A pipe in a file's place must not hold us up before it is known for one. */
+	int flags = (file == RX_SLOT_RUNNING ? O_RDONLY : O_RDWR) | O_NONBLOCK;
 	bool may_create = !is_slot(file) || (file == RX_SLOT_TARGET && files->slot_bytes > 0);
 	int fd = open(path, flags | O_CLOEXEC | (may_create ? O_CREAT : 0), 0644);
 	if (fd < 0 && (errno == EROFS || errno == EACCES || errno == EPERM) && file == RX_SLOT_TARGET) {
 		files->open_error[file] = CAROUSEL_E_READ_ONLY;
-		fd = open(path, O_RDONLY | O_CLOEXEC);
+		fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	}
+	if (fd < 0) {
+		files->open_error[file] = file_error(errno);
+	} else if (!is_right_kind(fd, file)) {
+		files->open_error[file] = CAROUSEL_E_ARGUMENT;
+		close(fd);
+		fd = -1;
 	}
 	files->fds[file] = fd;
-	if (fd < 0)
-		files->open_error[file] = file_error(errno);
 	return fd < 0 ? files->open_error[file] : 0;
 }
 
@@ -91,10 +104,12 @@ static int write_back(struct storage_files *files, enum carousel_rx_file file, s
 /* A device that could not be written may be writable by now. Another job may be reading it: its descriptor stays. */
 static int reopen(struct storage_files *files, enum carousel_rx_file file)
 {
-	int fd = open(files->paths[file], O_RDWR | O_CLOEXEC), err = 0;
+	int fd = open(files->paths[file], O_RDWR | O_NONBLOCK | O_CLOEXEC), err = 0;
 	if (fd < 0)
 		return files->open_error[file];
-	if (dup3(fd, files->fds[file], O_CLOEXEC) < 0)
+	if (!is_right_kind(fd, file))
+		err = CAROUSEL_E_ARGUMENT;
+	else if (dup3(fd, files->fds[file], O_CLOEXEC) < 0)
 		err = file_error(errno);
 	else
 		files->open_error[file] = 0;
@@ -155,6 +170,22 @@ static int storage_replace(void *user, enum carousel_rx_file file, const void *d
 	return open_file(files, file);
 }
 
+static int open_all(struct storage_files *files)
+{
+	for (int i = 0; i < RX_NUM_FILES; i++) {
+		int err = open_file(files, (enum carousel_rx_file)i);
+		/* A box without an A slot yet still receives into B. */
+		if (err == 0 || (i == RX_SLOT_RUNNING && err != CAROUSEL_E_ARGUMENT))
+			continue;
+		snprintf(files->message, sizeof files->message, "%s: %s", files->paths[i],
+			err != CAROUSEL_E_ARGUMENT          ? carousel_strerror(err)
+			: is_slot((enum carousel_rx_file)i) ? "neither a regular file nor a block device"
+							    : "not a regular file");
+		return err;
+	}
+	return 0;
+}
+
 static int set_path(struct storage_files *files, enum carousel_rx_file file, const char *dir, const char *name)
 {
 	int len = snprintf(files->paths[file], sizeof files->paths[file], "%s%s%s", dir, *dir ? "/" : "", name);
@@ -193,11 +224,11 @@ int storage_files_open(
 		int len = snprintf(lock, sizeof lock, "%s/lock", config->state_dir);
 		err = len > 0 && (size_t)len < sizeof lock ? file_lock(lock, &files->lock_fd) : CAROUSEL_E_ARGUMENT;
 	}
-	for (int i = 0; err == 0 && i < RX_NUM_FILES; i++) {
-		err = open_file(files, (enum carousel_rx_file)i);
-		if (i == RX_SLOT_RUNNING)
-			err = 0; /* a box without an A slot yet still receives into B */
-	}
+	if (err)
+		snprintf(
+			files->message, sizeof files->message, "%.500s: %s", config->state_dir, carousel_strerror(err));
+	else
+		err = open_all(files);
 	if (err) {
 		storage_files_close(files);
 		return err;

@@ -21,6 +21,7 @@ struct storage_files {
 	char paths[RX_NUM_FILES][512];
 	uint64_t slot_bytes, dirty_bytes;
 	atomic_ullong dirty[RX_NUM_FILES]; /* written since writing back was begun */
+	char message[600];                 /* why storage_files_open() failed: a path and what is wrong with it */
 	int lock_fd;                       /* of state_dir/lock: one receiver a box */
 };
 
@@ -29,7 +30,8 @@ struct storage_files {
  *
  * Opens everything and fills in the table, which borrows *files. A slot that cannot be written is opened for
  * reading, and each write says READ_ONLY until it can. Errors: BUSY (another receiver runs on this state), ARGUMENT
- * (path too long), NOT_FOUND (the target slot is not there and slot_bytes is 0), those of file_error(). */
+ * (path too long, or a slot that is neither a regular file nor a block device, or another file that is no regular one;
+ * a pipe is never waited for), NOT_FOUND (the target slot is not there and slot_bytes is 0), those of file_error(). */
 int storage_files_open(struct storage_files *files, const struct storage_files_config *, struct carousel_rx_storage *);
 void storage_files_close(struct storage_files *);
 

@@ -2,6 +2,7 @@
 
 #include "carousel-rx/daemon/daemon.h"
 #include "carousel-rx/daemon/tell.h"
+#include "common/io/udp.h"
 #include "common/carousel_error.h"
 #include "common/io/file.h"
 #include "common/units.h"
@@ -97,6 +98,14 @@ static int verb_options(
 
 /* ---- run ------------------------------------------------------------------------------------------- */
 
+/* It may come up later, so that it is no mistake of the configuration. */
+static void warn_of_interface(const struct cli *cli, const char *session, const char *interface)
+{
+	unsigned index;
+	if (udp_interface_index(interface, &index) == CAROUSEL_E_ADDRESS)
+		cli_fail(cli, "warning: %s: there is no interface %s here", session, interface);
+}
+
 int verb_run(const struct cli *cli, int argc, char **argv)
 {
 	bool check_only = false;
@@ -118,6 +127,10 @@ int verb_run(const struct cli *cli, int argc, char **argv)
 		status = cli_fail(cli, "%s", message);
 	else if (!check_only)
 		status = daemon_run(settings);
+	for (unsigned i = 0; check_only && status == CLI_OK && i < settings->num_sessions; i++)
+		warn_of_interface(cli, settings->sessions[i].name, settings->sessions[i].interface);
+	if (check_only && status == CLI_OK)
+		warn_of_interface(cli, "sessions that only the map names", settings->map_interface);
 	settings_free(settings);
 	free(settings);
 	return status;

@@ -5,6 +5,7 @@
 #include "tests/lib/test.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define RECEIVER "[receiver]\nbox-id = 00a1\ntrust-root = roots\nstate-dir = state\n"
@@ -112,6 +113,12 @@ static void test_box_id_from_a_file(void **state)
 	assert_int_equal(load(f, text), CAROUSEL_E_SYNTAX);
 	assert_int_equal(file_replace(id, "a/b\n", 4, 0600), 0);
 	assert_int_equal(load(f, text), CAROUSEL_E_SYNTAX);
+	unlink(id);
+	assert_int_equal(mkfifo(id, 0600), 0);
+	alarm(20);
+	assert_int_equal(load(f, text), CAROUSEL_E_ARGUMENT);
+	alarm(0);
+	assert_non_null(strstr(f->message, "/id: not a regular file"));
 	settings_free(&f->settings);
 }
 

@@ -216,6 +216,29 @@ static void test_what_cannot_be_opened(void **state)
 	assert_int_equal(other.lock_fd, -1);
 }
 
+/* A pipe would hold the daemon up for ever, without a word. */
+static void test_no_pipes(void **state)
+{
+	struct fixture *f = *state;
+	struct storage_files other;
+	struct carousel_rx_storage storage;
+	char journal[100], *const paths[] = {f->a, f->b, journal};
+	snprintf(journal, sizeof journal, "%s/journal", f->state);
+	storage_files_close(&f->files);
+	for (unsigned i = 0; i < 3; i++) {
+		unlink(paths[i]);
+		assert_int_equal(mkfifo(paths[i], 0600), 0);
+		alarm(20);
+		assert_int_equal(storage_files_open(&other, &f->config, &storage), CAROUSEL_E_ARGUMENT);
+		alarm(0);
+		assert_int_equal(strncmp(other.message, paths[i], strlen(paths[i])), 0);
+		assert_non_null(strstr(other.message, "regular file"));
+		unlink(paths[i]);
+	}
+	assert_int_equal(storage_files_open(&other, &f->config, &storage), 0);
+	storage_files_close(&other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +249,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_writes_back_bit_by_bit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_reads_are_not_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_cannot_be_opened, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_pipes, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
