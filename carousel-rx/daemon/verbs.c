@@ -2,9 +2,9 @@
 
 #include "carousel-rx/daemon/daemon.h"
 #include "carousel-rx/daemon/tell.h"
-#include "common/io/udp.h"
 #include "common/carousel_error.h"
 #include "common/io/file.h"
+#include "common/io/udp.h"
 #include "common/units.h"
 #include "policy-map/key_file.h"
 

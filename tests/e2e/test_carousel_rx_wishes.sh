@@ -34,6 +34,8 @@ check "help is no failure" says usage carousel-rx defer --help
 check "no receiver there" says "no receiver runs there" carousel-rx status --socket "$fleet/none.sock"
 check "the configuration is good" carousel-rx run --check-config --config "$fleet/boxes/asked/rx.ini"
 sed 's/^box-id.*/box-id = 1\nspeed = 3/' "$fleet/boxes/asked/rx.ini" >"$fleet/bad.ini"
+sed 's/^interface.*/interface = gone0/' "$fleet/boxes/asked/rx.ini" >"$fleet/gone.ini"
+check "an interface that is not there is told of" says 'warning: .*no interface gone0' carousel-rx run --check-config --config "$fleet/gone.ini"
 check "a key that is not known is named with its line" says 'bad.ini:3: .*speed' carousel-rx run --check-config --config "$fleet/bad.ini"
 
 # Field 41 of stat is the policy; the name before it may have blanks.
