@@ -56,6 +56,7 @@ SRC_IO     := $(call sources,common/io)
 SRC_FEC    := $(filter-out $(if $(filter 1,$(WITH_RS)),,fec/small_block/%),$(call sources,fec fec/*))
 SRC_POLICY := $(call sources,policy-map)
 SRC_FLEET  := $(call sources,policy-map/fleet)
+SRC_FILES  := $(call sources,policy-map/files)
 SRC_TX     := $(call sources,carousel-tx)
 SRC_RX     := $(call sources,carousel-rx carousel-rx/store carousel-rx/boot)
 SRC_SIM    := $(call sources,sim)
@@ -66,17 +67,19 @@ LIB_IO     := $(BUILD)/lib/io.a
 LIB_FEC    := $(BUILD)/lib/fec.a
 LIB_POLICY := $(BUILD)/lib/policy.a
 LIB_FLEET  := $(BUILD)/lib/fleet.a
+LIB_FILES  := $(BUILD)/lib/files.a
 LIB_TX     := $(BUILD)/lib/tx.a
 LIB_RX     := $(BUILD)/lib/rx.a
 LIB_SIM    := $(BUILD)/lib/sim.a
 LIB_TEST   := $(BUILD)/lib/test.a
-LIBS       := $(LIB_SIM) $(LIB_TX) $(LIB_RX) $(LIB_FLEET) $(LIB_POLICY) $(LIB_FEC) $(LIB_IO) $(LIB_COMMON)
+LIBS       := $(LIB_SIM) $(LIB_TX) $(LIB_RX) $(LIB_FLEET) $(LIB_FILES) $(LIB_POLICY) $(LIB_FEC) $(LIB_IO) $(LIB_COMMON)
 
 $(LIB_COMMON): $(call objects,$(SRC_COMMON))
 $(LIB_IO):     $(call objects,$(SRC_IO))
 $(LIB_FEC):    $(call objects,$(SRC_FEC))
 $(LIB_POLICY): $(call objects,$(SRC_POLICY))
 $(LIB_FLEET):  $(call objects,$(SRC_FLEET))
+$(LIB_FILES):  $(call objects,$(SRC_FILES))
 $(LIB_TX):     $(call objects,$(SRC_TX))
 $(LIB_RX):     $(call objects,$(SRC_RX))
 $(LIB_SIM):    $(call objects,$(SRC_SIM))
@@ -97,7 +100,7 @@ BENCHES := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
-SRC_ALL := $(SRC_COMMON) $(SRC_IO) $(SRC_FEC) $(SRC_POLICY) $(SRC_FLEET) $(SRC_TX) $(SRC_RX) $(SRC_SIM) $(SRC_TESTLIB) \
+SRC_ALL := $(SRC_COMMON) $(SRC_IO) $(SRC_FEC) $(SRC_POLICY) $(SRC_FLEET) $(SRC_FILES) $(SRC_TX) $(SRC_RX) $(SRC_SIM) $(SRC_TESTLIB) \
 	$(foreach p,$(PROGRAMS),$(SRC_$(p))) $(SRC_TOOLS) $(call sources,tests/bench tests/unit tests/fuzz)
 
 .PHONY: all

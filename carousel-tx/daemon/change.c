@@ -6,7 +6,7 @@
 #include "common/envelope.h"
 #include "common/io/file.h"
 #include "fec/fec.h"
-#include "policy-map/fleet/audit_file.h"
+#include "policy-map/files/audit_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -15,7 +15,7 @@ struct change_report {
 	bool is_same; /* nothing had to be changed */
 };
 
-/* In whose name a change is made. The entry of the audit log (policy-map/fleet/audit_file.h) is written when all
+/* In whose name a change is made. The entry of the audit log (policy-map/files/audit_file.h) is written when all
  * checks are done, right before the change; without it nothing changes. */
 struct change_by {
 	const char *who;   /* NULL: the user of this process */

@@ -3,7 +3,7 @@
 #include "common/carousel_error.h"
 #include "common/io/file.h"
 #include "policy-map/chunk_index.h"
-#include "policy-map/fleet/copy_map_file.h"
+#include "policy-map/files/copy_map_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

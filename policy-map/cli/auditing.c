@@ -5,7 +5,7 @@
 #include "common/io/clock.h"
 #include "policy-map/cli/check.h"
 #include "policy-map/cli/document.h"
-#include "policy-map/fleet/audit_file.h"
+#include "policy-map/files/audit_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>

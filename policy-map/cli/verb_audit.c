@@ -2,7 +2,7 @@
 
 #include "common/carousel_error.h"
 #include "policy-map/cli/document.h"
-#include "policy-map/fleet/audit_file.h"
+#include "policy-map/files/audit_file.h"
 #include "policy-map/map_value.h"
 
 #include <inttypes.h>

@@ -5,7 +5,7 @@
 #include "common/units.h"
 #include "policy-map/chunk_index.h"
 #include "policy-map/cli/document.h"
-#include "policy-map/fleet/copy_map_file.h"
+#include "policy-map/files/copy_map_file.h"
 #include "policy-map/map_value.h"
 
 #include <errno.h>

@@ -7,7 +7,7 @@
 #include "policy-map/cli/catalogue.h"
 #include "policy-map/cli/fleet.h"
 #include "policy-map/cli/linting.h"
-#include "policy-map/fleet/audit_file.h"
+#include "policy-map/files/audit_file.h"
 #include "policy-map/fleet/fleet_policy.h"
 
 #include <stdarg.h>

@@ -4,7 +4,7 @@
 #include "common/envelope.h"
 #include "common/memory.h"
 #include "policy-map/box_report.h"
-#include "policy-map/fleet/line_reader.h"
+#include "policy-map/files/line_reader.h"
 #include "policy-map/map_value.h"
 #include "policy-map/policy.h"
 

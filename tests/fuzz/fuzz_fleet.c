@@ -3,9 +3,9 @@
 
 #include "common/carousel_error.h"
 #include "policy-map/box_report.h"
+#include "policy-map/files/line_reader.h"
 #include "policy-map/fleet/fleet_file.h"
 #include "policy-map/fleet/fleet_import.h"
-#include "policy-map/fleet/line_reader.h"
 
 #include <stdio.h>
 #include <string.h>

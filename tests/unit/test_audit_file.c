@@ -2,7 +2,7 @@
 
 #include "common/carousel_error.h"
 #include "common/io/file.h"
-#include "policy-map/fleet/audit_file.h"
+#include "policy-map/files/audit_file.h"
 
 #include <errno.h>
 #include <signal.h>

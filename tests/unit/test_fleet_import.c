@@ -4,8 +4,8 @@
 
 #include "common/carousel_error.h"
 #include "common/envelope.h"
+#include "policy-map/files/line_reader.h"
 #include "policy-map/fleet/fleet_import.h"
-#include "policy-map/fleet/line_reader.h"
 
 #include <sodium.h>
 

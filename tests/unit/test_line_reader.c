@@ -1,7 +1,7 @@
 #include "tests/lib/test.h"
 
 #include "common/carousel_error.h"
-#include "policy-map/fleet/line_reader.h"
+#include "policy-map/files/line_reader.h"
 
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-/* covers: carousel-tx/daemon/intake.c policy-map/fleet/copy_map_file.c carousel-tx/daemon/catalogue.c
+/* covers: carousel-tx/daemon/intake.c policy-map/files/copy_map_file.c carousel-tx/daemon/catalogue.c
  * carousel-tx/daemon/change.c carousel-tx/daemon/leftovers.c carousel-tx/daemon/air.c */
 #include "tests/lib/test.h"
 
@@ -7,7 +7,7 @@
 #include "common/carousel_error.h"
 #include "common/io/file.h"
 #include "policy-map/chunk_index.h"
-#include "policy-map/fleet/copy_map_file.h"
+#include "policy-map/files/copy_map_file.h"
 #include "tests/lib/tx_fixture.h"
 
 #include <inttypes.h>

@@ -4,8 +4,8 @@
  * every append, so that lines missing at the end are found as well. An entry is written before what it tells of is
  * done; what then fails is told by a second entry (AUDIT_NOT_DONE). So nothing is done that the log does not know of,
  * whenever power fails. */
-#ifndef POLICY_MAP_FLEET_AUDIT_FILE_H
-#define POLICY_MAP_FLEET_AUDIT_FILE_H
+#ifndef POLICY_MAP_FILES_AUDIT_FILE_H
+#define POLICY_MAP_FILES_AUDIT_FILE_H
 
 #include "policy-map/audit.h"
 

@@ -1,6 +1,6 @@
 /* line_reader.h - the lines of a file of any size and origin, bounded, each with its number. */
-#ifndef POLICY_MAP_FLEET_LINE_READER_H
-#define POLICY_MAP_FLEET_LINE_READER_H
+#ifndef POLICY_MAP_FILES_LINE_READER_H
+#define POLICY_MAP_FILES_LINE_READER_H
 
 #include "common/hash.h"
 

@@ -1,4 +1,4 @@
-#include "policy-map/fleet/line_reader.h"
+#include "policy-map/files/line_reader.h"
 
 #include "common/carousel_error.h"
 

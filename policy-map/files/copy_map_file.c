@@ -1,4 +1,4 @@
-#include "policy-map/fleet/copy_map_file.h"
+#include "policy-map/files/copy_map_file.h"
 
 #include "common/carousel_error.h"
 #include "common/io/file.h"

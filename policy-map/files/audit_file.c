@@ -1,4 +1,4 @@
-#include "policy-map/fleet/audit_file.h"
+#include "policy-map/files/audit_file.h"
 
 #include "common/carousel_error.h"
 #include "common/io/file.h"

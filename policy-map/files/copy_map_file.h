@@ -1,6 +1,6 @@
 /* copy_map_file.h - copy maps (policy-map/copy_map.h) from images in files. */
-#ifndef POLICY_MAP_FLEET_COPY_MAP_FILE_H
-#define POLICY_MAP_FLEET_COPY_MAP_FILE_H
+#ifndef POLICY_MAP_FILES_COPY_MAP_FILE_H
+#define POLICY_MAP_FILES_COPY_MAP_FILE_H
 
 #include "policy-map/copy_map.h"
 
