@@ -39,6 +39,37 @@ json_t *signatures_of_role(const struct trust_root *root, const char *name, cons
 		role ? (int)role->threshold : 0, "good", (int)*good, "keys", keys);
 }
 
+bool signatures_has_part(const struct trust_root *root, const char *name, const uint8_t key_id[KEY_ID_BYTES])
+{
+	const struct trust_role *role = trust_root_role(root, name);
+	for (unsigned i = 0; role && i < role->num_keys; i++) {
+		if (memcmp(role->key_ids[i], key_id, KEY_ID_BYTES) == 0)
+			return true;
+	}
+	return false;
+}
+
+int signatures_check_root_signer(const struct cli *cli, const char *name, const uint8_t key_id[KEY_ID_BYTES],
+	const struct trust_root *root, const struct trust_root *before)
+{
+	if (signatures_has_part(root, TRUST_ROLE_ROOT, key_id))
+		return CLI_OK;
+	if (before && before->version + 1 != root->version)
+		return cli_fail(cli, "%s: root version %u does not follow version %u, whose keys --trust names", name,
+			root->version, before->version);
+	if (before && signatures_has_part(before, TRUST_ROLE_ROOT, key_id))
+		return CLI_OK;
+	if (before)
+		return cli_fail(cli, "%s: this key is none of role root, neither in version %u nor in version %u", name,
+			before->version, root->version);
+	if (root->version > 1)
+		return cli_fail(cli,
+			"%s: this key is none of role root in version %u; when it is one of version %u, --trust must "
+			"show it",
+			name, root->version, root->version - 1);
+	return cli_fail(cli, "%s: this key is none of role root in version 1", name);
+}
+
 void signatures_print(const char *path, const json_t *reports)
 {
 	const json_t *report, *key;

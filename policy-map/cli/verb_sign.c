@@ -4,6 +4,7 @@
 #include "policy-map/cli/auditing.h"
 #include "policy-map/cli/check.h"
 #include "policy-map/cli/keys.h"
+#include "policy-map/cli/signatures.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,24 +64,36 @@ static int check_epoch(const struct cli *cli, const char *path, const struct env
 						    trust->root.version, trust->root.epoch);
 }
 
-/* With --trust: a signature that would count for nothing is refused before it is made. */
+/* A root itself says whose signatures it needs; the root before it says the rest. */
+static int check_root_signer(
+	const struct cli *cli, const struct sign *s, const struct envelope *e, const struct key_public *key)
+{
+	struct trust_root root;
+	struct trust before;
+	int result = trust_root_parse(&root, e->payload, e->payload_len);
+	if (result)
+		return cli_fail(cli, "%s: %s", s->in, carousel_strerror(result));
+	if (s->trust_path && document_load_trust(cli, s->trust_path, &before) != CLI_OK)
+		return CLI_FAILED;
+	return signatures_check_root_signer(cli, s->key, key->id, &root, s->trust_path ? &before.root : NULL);
+}
+
+/* A signature that is known to count for nothing is refused before it is made. */
 static int check_signer(
 	const struct cli *cli, const struct sign *s, const struct envelope *e, const struct key_public *key)
 {
-	const char *role_name = check_role_of(e->type);
-	const struct trust_role *role;
+	const char *role = check_role_of(e->type);
 	struct trust trust;
+	if (strcmp(role, TRUST_ROLE_ROOT) == 0)
+		return check_root_signer(cli, s, e, key);
 	if (s->trust_path == NULL)
 		return CLI_OK;
 	if (document_load_trust(cli, s->trust_path, &trust) != CLI_OK)
 		return CLI_FAILED;
-	role = trust_root_role(&trust.root, role_name);
-	for (unsigned i = 0; role && i < role->num_keys; i++) {
-		if (memcmp(role->key_ids[i], key->id, KEY_ID_BYTES) == 0)
-			return check_epoch(cli, s->in, e, &trust);
-	}
-	return cli_fail(
-		cli, "%s: this key is none of role %s in root version %u", s->key, role_name, trust.root.version);
+	if (!signatures_has_part(&trust.root, role, key->id))
+		return cli_fail(
+			cli, "%s: this key is none of role %s in root version %u", s->key, role, trust.root.version);
+	return check_epoch(cli, s->in, e, &trust);
 }
 
 /* envelope_sign() puts the signature of a key that signed before where it was. */
@@ -136,7 +149,8 @@ static int sign_as(const struct cli *cli, const char *role, int argc, char **arg
 		{"role", CLI_STRING, &s.role, 0, 0, "ROLE", "root, map, image or heartbeat; must fit the document"},
 		{"key", CLI_STRING, &s.key, 0, 0, "KEY", "secret key file, or pkcs11:... for a key in a token"},
 		{"add", CLI_FLAG, &s.add, 0, 0, NULL, "add a signature to those that IN carries"},
-		{"trust", CLI_STRING, &s.trust_path, 0, 0, "ROOTS", "refuse a key that has no part in the role"},
+		{"trust", CLI_STRING, &s.trust_path, 0, 0, "ROOTS",
+			"refuse a key that has no part in the role; with a root: the chain that it continues"},
 		{"previous", CLI_STRING, &s.previous, 0, 0, "MAP",
 			"the map signed last: this one's serial must be above"},
 		{"passphrase-fd", CLI_U64, &s.passphrase_fd, 0, 1023, "N",

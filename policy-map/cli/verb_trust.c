@@ -4,6 +4,7 @@
 #include "policy-map/cli/auditing.h"
 #include "policy-map/cli/document.h"
 #include "policy-map/cli/keys.h"
+#include "policy-map/cli/signatures.h"
 #include "policy-map/map_value.h"
 
 #include <stdio.h>
@@ -121,6 +122,7 @@ static void drop_unused_keys(struct trust_root *root)
 
 struct signing {
 	struct envelope *envelope;
+	const struct trust_root *root, *before; /* before: NULL with version 1 */
 	uint64_t passphrase_fd;
 };
 
@@ -131,9 +133,10 @@ static int sign_with(const struct cli *cli, const char *name, void *user)
 	int result = keys_open_signer(cli, name, s->passphrase_fd, &k), error;
 	if (result != CLI_OK)
 		return result;
-	error = envelope_sign(s->envelope, &k.signer);
+	result = signatures_check_root_signer(cli, name, k.signer.public_key.id, s->root, s->before);
+	error = result == CLI_OK ? envelope_sign(s->envelope, &k.signer) : 0;
 	keys_close_signer(&k);
-	return error ? cli_fail(cli, "%s: %s", name, carousel_strerror(error)) : CLI_OK;
+	return error ? cli_fail(cli, "%s: %s", name, carousel_strerror(error)) : result;
 }
 
 static int check_part(const struct cli *cli, const char *path, void *user)
@@ -157,10 +160,26 @@ static int check_out(const struct cli *cli, const struct edit *edit, char *out)
 	return result == CLI_OK ? auditing_check_out(cli, edit->audit_path, out) : result;
 }
 
-static int write_root(const struct cli *cli, const struct edit *edit, const struct trust_root *root, const char *out)
+static int say_written(const struct cli *cli, const struct edit *edit, const struct trust_root *root,
+	unsigned signatures, const char *out)
+{
+	if (edit->json)
+		return document_print_json(
+			cli, json_pack("{s:s,s:o,s:I,s:I,s:i}", "format", "carousel-trust/1", "file",
+				     document_json_path(out), "version", (json_int_t)root->version, "epoch",
+				     (json_int_t)root->epoch, "signatures", (int)signatures));
+	fprintf(stderr, "%s: root version %u, %u signatures; `policy-map verify %s%s%s%s` says whose are missing\n",
+		out, root->version, signatures, edit->trust_path ? "--trust " : "",
+		edit->trust_path ? edit->trust_path : "", edit->trust_path ? " " : "", out);
+	return CLI_OK;
+}
+
+/* before: the root that this one follows, or NULL. */
+static int write_root(const struct cli *cli, const struct edit *edit, const struct trust_root *root,
+	const struct trust_root *before, const char *out)
 {
 	struct envelope e;
-	struct signing s = {&e, edit->passphrase_fd};
+	struct signing s = {&e, root, before, edit->passphrase_fd};
 	char *payload;
 	size_t len;
 	int result = trust_root_print(NULL, root, &payload, &len);
@@ -173,14 +192,8 @@ static int write_root(const struct cli *cli, const struct edit *edit, const stru
 	result = edit->signers ? each_part(cli, edit->signers, sign_with, &s) : CLI_OK;
 	if (result == CLI_OK)
 		result = auditing_write_signed(cli, edit->audit_path, out, &e, e.signatures, e.num_signatures);
-	if (result == CLI_OK && edit->json)
-		result = document_print_json(
-			cli, json_pack("{s:s,s:o,s:I,s:I,s:i}", "format", "carousel-trust/1", "file",
-				     document_json_path(out), "version", (json_int_t)root->version, "epoch",
-				     (json_int_t)root->epoch, "signatures", (int)e.num_signatures));
-	else if (result == CLI_OK)
-		fprintf(stderr, "%s: root version %u, %u signatures; `policy-map verify %s` says whose are missing\n",
-			out, root->version, e.num_signatures, out);
+	if (result == CLI_OK)
+		result = say_written(cli, edit, root, e.num_signatures, out);
 	envelope_deinit(NULL, &e);
 	return result;
 }
@@ -229,12 +242,13 @@ static int trust_verb_init(const struct cli *cli, int argc, char **argv)
 	result = check_out(cli, &edit, argv[1]);
 	if (result == CLI_OK)
 		result = apply_edit(cli, &edit, &root);
-	return result == CLI_OK ? write_root(cli, &edit, &root, argv[1]) : result;
+	return result == CLI_OK ? write_root(cli, &edit, &root, NULL, argv[1]) : result;
 }
 
 static int trust_verb_rotate(const struct cli *cli, int argc, char **argv)
 {
 	struct edit edit = {.passphrase_fd = KEYS_NO_FD};
+	struct trust_root before;
 	struct trust trust;
 	int result = edit_options(cli, &edit, true, &argc, argv);
 	if (result)
@@ -250,103 +264,10 @@ static int trust_verb_rotate(const struct cli *cli, int argc, char **argv)
 		return cli_usage(cli, "--epoch: boxes hold epoch %u, and it only ever grows", trust.root.epoch);
 	if (trust.root.version == UINT32_MAX)
 		return cli_fail(cli, "%s: no version is left", edit.trust_path);
+	before = trust.root;
 	trust.root.version++;
 	result = apply_edit(cli, &edit, &trust.root);
-	return result == CLI_OK ? write_root(cli, &edit, &trust.root, argv[1]) : result;
-}
-
-/* Puts a fully signed root at the end of a chain; nothing is written unless boxes would follow it. */
-static int append(const struct cli *cli, const char *chain_path, const char *root_path, bool json)
-{
-	struct document d;
-	struct trust trust;
-	char *chain = NULL, *line = NULL, *joined = NULL;
-	size_t chain_len, line_len;
-	const struct document_other root = {"ROOT", root_path, true};
-	int result = document_check_out(cli, chain_path, &root, 1), error;
-	if (result == CLI_OK)
-		result = document_load_trust(cli, chain_path, &trust);
-	if (result != CLI_OK)
-		return result;
-	result = document_load(cli, root_path, &d);
-	if (result != CLI_OK)
-		return result;
-	error = d.is_envelope ? trust_update(&trust, &d.envelope) : CAROUSEL_E_SIGNATURE;
-	if (error)
-		result = cli_fail(cli, "%s does not continue %s: %s", root_path, chain_path, carousel_strerror(error));
-	if (result == CLI_OK)
-		result = document_read(cli, chain_path, ENVELOPE_MAX_BYTES, &chain, &chain_len);
-	if (result == CLI_OK && envelope_print(NULL, &d.envelope, &line, &line_len) == 0)
-		joined = memory_alloc(NULL, chain_len + line_len + 1, 1);
-	if (joined) {
-		memcpy(joined, chain, chain_len);
-		if (chain_len && chain[chain_len - 1] != '\n')
-			joined[chain_len++] = '\n';
-		memcpy(joined + chain_len, line, line_len);
-		result = document_write(cli, chain_path, joined, chain_len + line_len, 0644);
-	} else if (result == CLI_OK) {
-		result = cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
-	}
-	if (result == CLI_OK && json)
-		result = document_print_json(
-			cli, json_pack("{s:s,s:o,s:I,s:I}", "format", "carousel-trust/1", "file",
-				     document_json_path(chain_path), "version", (json_int_t)trust.root.version, "epoch",
-				     (json_int_t)trust.root.epoch));
-	memory_free(NULL, joined);
-	memory_free(NULL, line);
-	memory_free(NULL, chain);
-	document_deinit(&d);
-	return result;
-}
-
-static int trust_verb_append(const struct cli *cli, int argc, char **argv)
-{
-	bool json = false;
-	const struct cli_option options[] = {{"json", CLI_FLAG, &json, 0, 0, NULL, "print JSON"}};
-	int result = cli_options(cli, options, 1, &argc, argv, 2, 2);
-	if (result)
-		return result == CLI_HELP ? CLI_OK : result;
-	return append(cli, argv[1], argv[2], json);
-}
-
-static void print_trust(const struct trust *trust)
-{
-	char id[2 * KEY_ID_BYTES + 1];
-	printf("root version %u, epoch %u\n", trust->root.version, trust->root.epoch);
-	for (unsigned r = 0; r < trust->root.num_roles; r++) {
-		const struct trust_role *role = &trust->root.roles[r];
-		printf("%s: %u of %u\n", role->name, role->threshold, role->num_keys);
-		for (unsigned i = 0; i < role->num_keys; i++) {
-			const struct key_public *key = trust_root_key(&trust->root, role->key_ids[i]);
-			printf("  %s  %s\n", hash_hex(id, role->key_ids[i], KEY_ID_BYTES),
-				key ? key_type_name(key->type) : "not listed");
-		}
-	}
-}
-
-static int trust_verb_show(const struct cli *cli, int argc, char **argv)
-{
-	bool json = false;
-	const struct cli_option options[] = {{"json", CLI_FLAG, &json, 0, 0, NULL, "print JSON"}};
-	struct trust trust;
-	char *payload;
-	size_t len;
-	json_t *root = NULL;
-	int result = cli_options(cli, options, 1, &argc, argv, 1, 1);
-	if (result)
-		return result == CLI_HELP ? CLI_OK : result;
-	result = document_load_trust(cli, argv[1], &trust);
-	if (result != CLI_OK)
-		return result;
-	if (!json) {
-		print_trust(&trust);
-		return CLI_OK;
-	}
-	if (trust_root_print(NULL, &trust.root, &payload, &len) != 0)
-		return cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
-	(void)json_fields_load(payload, len, TRUST_MAX_ROOT_BYTES, &root);
-	memory_free(NULL, payload);
-	return document_print_json(cli, json_pack("{s:s,s:o}", "format", "carousel-trust/1", "root", root));
+	return result == CLI_OK ? write_root(cli, &edit, &trust.root, &before, argv[1]) : result;
 }
 
 int verb_trust(const struct cli *cli, int argc, char **argv)

@@ -27,6 +27,9 @@ static int verify_root(const struct cli *cli, const char *path, const struct doc
 	int result = trust_root_parse(&root, d->payload, d->payload_len);
 	if (result)
 		return cli_fail(cli, "%s: %s", path, carousel_strerror(result));
+	if (trust == NULL && root.version > 1)
+		return cli_usage(
+			cli, "--trust is needed: the keys of root version %u must have signed, too", root.version - 1);
 	if (trust && root.version != trust->root.version && root.version - trust->root.version != 1)
 		return cli_fail(
 			cli, "%s: root version %u cannot follow version %u", path, root.version, trust->root.version);

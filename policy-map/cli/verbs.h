@@ -23,6 +23,8 @@ int fleet_verb_watch(const struct cli *, int argc, char **argv);
 int verb_simulate(const struct cli *, int argc, char **argv);
 int verb_audit(const struct cli *, int argc, char **argv);
 int verb_ready(const struct cli *, int argc, char **argv);
+int trust_verb_append(const struct cli *, int argc, char **argv);
+int trust_verb_show(const struct cli *, int argc, char **argv);
 int trust_verb_verify(const struct cli *, int argc, char **argv);
 int verb_trust(const struct cli *, int argc, char **argv);
 int verb_manifest(const struct cli *, int argc, char **argv);

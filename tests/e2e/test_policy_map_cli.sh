@@ -116,10 +116,20 @@ explain() {
 "$pm" explain --json --map map.dsse --class x --box-id 1 --version 7 | grep -q '"reason":"no-row"' || fail "explain --json"
 
 # ---- rotation: map1 is revoked, the root moves to keys 2 and 3 ----
-"$pm" trust rotate --trust roots.dsse --root 2:root2.pub,root3.pub --map map2.pub --epoch 2 --key root2.key,root3.key 2.root 2>/dev/null
+"$pm" trust rotate --trust roots.dsse --root 2:root2.pub,root3.pub --map map2.pub --epoch 2 --key root2.key,root3.key 2.root 2>err.txt
+grep -q 'root version 2, 2 signatures; `policy-map verify --trust roots.dsse 2.root`' err.txt || fail "the hint of trust rotate"
 refuses "does not continue" "$pm" trust append roots.dsse 2.root
 refuses "" "$pm" verify --trust roots.dsse 2.root
-"$pm" sign --add --key root1.key 2.root 2.root.full
+refuses "trust is needed: the keys of root version 1" "$pm" verify 2.root
+# A signature that would count for nothing is refused, and so is one that may: nothing is written.
+refuses "root1.key: this key is none of role root in version 2; when it is one of version 1, --trust" "$pm" sign --add --key root1.key 2.root 2.root.full
+refuses "map1.key: this key is none of role root, neither in version 1 nor in version 2" "$pm" sign --add --trust roots.dsse --key map1.key 2.root 2.root.full
+refuses "map1.key: this key is none of role root in version 1" "$pm" sign --add --key map1.key 1.root 2.root.full
+refuses "map1.key: this key is none of role root in version 1" "$pm" trust init --root root1.pub --map map1.pub --image image1.pub --heartbeat beat1.pub --key map1.key 2.root.full
+refuses "image1.key: this key is none of role root, neither" "$pm" trust rotate --trust roots.dsse --map map2.pub --key root1.key,image1.key 2.root.full
+[ ! -e 2.root.full ] || fail "a root with a stranger's signature was written"
+"$pm" sign --add --trust roots.dsse --key root3.key 2.root by-new.root || fail "a key that only the new root names"
+"$pm" sign --add --trust roots.dsse --key root1.key 2.root 2.root.full
 "$pm" verify --trust roots.dsse 2.root.full >/dev/null || fail "rotation signed by both thresholds"
 "$pm" trust append roots.dsse 2.root.full
 "$pm" trust show roots.dsse | grep -q "root version 2, epoch 2" || fail "chain of two"
@@ -128,9 +138,13 @@ refuses "" "$pm" verify --trust roots.dsse 2.root
 [ "$(grep -c '^  signed' out.txt)" = 6 ] || fail "trust verify does not say who signed"
 head -n 1 roots.dsse >held.dsse
 tail -n 1 roots.dsse >next.dsse
-"$pm" trust verify --trust held.dsse next.dsse | grep -q "boxes follow it to root version 2, epoch 2" || fail "trust verify --trust"
-"$pm" sign --add --key map1.key 2.root stranger.root
-cat held.dsse stranger.root >bad.dsse
+"$pm" trust verify --trust held.dsse next.dsse | grep -q "boxes follow it from root version 1 to version 2, epoch 2" || fail "trust verify --trust"
+refuses "it begins with version 2, and boxes that hold an older root can never follow" "$pm" trust verify next.dsse
+grep -q "boxes follow it from root version 2 to version 2" out.txt || fail "from which version on"
+refuses "can never follow" "$pm" trust verify --json next.dsse
+grep -q '"good":false,"from":2,"version":2' out.txt || fail "trust verify --json of a chain that begins too late"
+"$pm" trust verify --trust next.dsse next.dsse >/dev/null || fail "no box holds an older one"
+cat held.dsse 2.root >bad.dsse
 refuses "bad.dsse:2: boxes would not follow this root: too few" "$pm" trust verify bad.dsse
 grep -q "missing" out.txt || fail "trust verify does not say whose signature is missing"
 refuses "bad.dsse:2" "$pm" trust verify --json bad.dsse
