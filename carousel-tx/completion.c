@@ -13,7 +13,8 @@ struct completion_loss completion_loss_gilbert(double to_bad, double to_good, do
 {
 	const double bad = to_bad + to_good > 0 ? to_bad / (to_bad + to_good) : 0;
 	struct completion_loss loss = {bad * loss_bad + (1 - bad) * loss_good,
-		bad * (1 - bad) * (loss_bad - loss_good) * (loss_bad - loss_good), 1 - to_bad - to_good};
+		bad * (1 - bad) * (loss_bad - loss_good) * (loss_bad - loss_good), 1 - to_bad - to_good,
+		loss_bad >= loss_good ? bad : 1 - bad};
 	if (loss.correlation <= 0)
 		loss.variance = loss.correlation = 0;
 	return loss;

@@ -15,6 +15,7 @@ struct completion_loss {
 	double mean;        /* 0 to below 1 */
 	double variance;    /* of the loss probability over the states of the channel */
 	double correlation; /* 0 to below 1 */
+	double bad;         /* share of packets in the worse of two states; 0: unknown, as few states as can be */
 };
 
 struct completion_loss completion_loss_gilbert(double to_bad, double to_good, double loss_good, double loss_bad);

@@ -63,14 +63,16 @@ static void agrees(double k, double n, uint32_t blocks, uint32_t chunk, const ch
 	assert_int_equal(channel_config_parse(&channel, losses), 0);
 	loss = channel_completion_loss(&channel, 1000);
 	played(&image, &channel, sent);
-	occupancy_table_init(&table, &image, &loss);
+	if (loss.variance <= 0) /* its five hundred points take time in bursts, where nobody asks for it */
+		occupancy_table_init(&table, &image, &loss);
 	for (unsigned i = 0; i < 3; i++) {
 		const double model = occupancy_symbols(&image, &loss, quantiles[i]);
 		const double packets = statistics_quantile(sent, RECEIVERS, quantiles[i]);
 		if (model / packets - 1 > late || 1 - model / packets > early)
 			fail_msg("%g/%g x %u, %s: %g of receivers after %g symbols, modelled %g", k, n, blocks, losses,
 				quantiles[i], packets, model);
-		assert_true(fabs(occupancy_table_symbols(&table, quantiles[i]) / model - 1) < 0.01);
+		assert_true(
+			loss.variance > 0 || fabs(occupancy_table_symbols(&table, quantiles[i]) / model - 1) < 0.01);
 	}
 }
 
@@ -87,22 +89,34 @@ static void test_independent_losses(void **state)
 	agrees(100, 120, 50, 4, "loss=20%", 0.01, 0.01);
 	agrees(24, 32, 80, 4, "loss=20%", 0.01, 0.01);
 	/* Who begins in the middle of the source symbols waits for the end of a turn of chunks. */
-	agrees(24, 32, 80, 4, "loss=5%", 0.07, 0.01);
+	agrees(24, 32, 80, 4, "loss=5%", 0.02, 0.02);
 }
 
-/* Bursts: late rather than early, and the more so the fewer symbols a block has. */
 static void test_bursts(void **state)
 {
 	(void)state;
-	agrees(5000, 5000, 1, 1, "loss=10%,burst=10", 0.01, 0.03);
-	agrees(5000, 5000, 1, 1, "gilbert=0.002 0.02 0.01 0.5", 0.01, 0.11);
-	agrees(200, 255, 40, 4, "loss=10%,burst=10", 0.01, 0.02);
-	agrees(200, 255, 10, 4, "loss=10%,burst=30", 0.01, 0.03);
-	agrees(24, 32, 80, 4, "loss=10%,burst=5", 0.01, 0.10);
-	agrees(24, 32, 300, 4, "loss=5%,burst=20", 0.01, 0.50);
+	agrees(5000, 5000, 1, 1, "loss=10%,burst=10", 0.02, 0.02);
+	agrees(5000, 5000, 1, 1, "gilbert=0.002 0.02 0.01 0.5", 0.02, 0.02);
+	agrees(500, 500, 1, 1, "gilbert=0.1 0.2 0.1 0.8", 0.02, 0.02);
+	agrees(1000, 1000, 8, 4, "loss=10%,burst=100", 0.02, 0.02);
+	agrees(200, 255, 40, 4, "loss=10%,burst=10", 0.01, 0.01);
+	agrees(200, 210, 20, 4, "gilbert=0.05 0.2 0.01 0.5", 0.01, 0.01);
+	agrees(24, 32, 80, 4, "loss=10%,burst=5", 0.02, 0.02);
+	agrees(24, 32, 80, 4, "gilbert=0.01 0.2 0 0.9", 0.02, 0.02);
+	/* A burst takes the chunks of several blocks at once. */
+	agrees(200, 255, 10, 4, "loss=10%,burst=30", 0.02, 0.04);
+	agrees(24, 32, 10, 4, "loss=10%,burst=10", 0.02, 0.04);
+	agrees(24, 32, 300, 4, "loss=5%,burst=20", 0.02, 0.05);
 }
 
-/* The coupon collector, whose answer is known: the mean over the distribution is that of compare_plain_passes(). */
+/* What the bounds of occupancy.h are about: objects in which a burst leaves hardly anything alone. */
+static void test_bursts_as_long_as_a_turn(void **state)
+{
+	(void)state;
+	agrees(24, 32, 43, 4, "loss=10%,burst=50", 0.03, 0.15);
+	agrees(200, 255, 2, 4, "loss=10%,burst=30", 0.03, 0.15);
+}
+
 static void test_is_the_coupon_collector(void **state)
 {
 	const struct occupancy_image image = {50000, 50000, 1, 1, 0};
@@ -122,13 +136,15 @@ static void test_edges(void **state)
 	const struct completion_loss none = {0}, some = {.mean = 0.1}, all = {.mean = 1};
 	const struct occupancy_image nothing = {0, 10, 5, 4, 0}, code = {100, 120, 5, 4, 0},
 				     plain = {100, 100, 5, 4, 0};
-	const struct occupancy_image stretched = {100, 120, 5, 4, 1200};
+	const struct occupancy_image long_code = {300, 400, 5, 4, 0}, stretched = {100, 120, 5, 4, 1200};
 	(void)state;
 	assert_true(occupancy_symbols(&nothing, &some, 0.99) == 0);
-	assert_true(fabs(occupancy_symbols(&code, &none, 0.9) - 500) < 1);
+	/* Who begins between the source symbols waits for the last chunk of a turn. */
+	assert_true(occupancy_symbols(&code, &none, 0.9) >= 499.9 && occupancy_symbols(&code, &none, 0.9) <= 520);
 	assert_true(fabs(occupancy_symbols(&plain, &none, 0.9) - 500) < 1);
 	assert_true(isinf(occupancy_symbols(&code, &all, 0.5)));
 	assert_true(fabs(occupancy_symbols(&stretched, &some, 0.5) / occupancy_symbols(&code, &some, 0.5) - 2) < 1e-6);
+	assert_true(isnan(occupancy_done(&long_code, &some, 2000)));
 	for (double q = 0.01; q < 0.98; q += 0.01) {
 		assert_true(occupancy_symbols(&code, &some, q + 0.01) >= occupancy_symbols(&code, &some, q));
 		assert_true(occupancy_symbols(&plain, &some, q) > occupancy_symbols(&code, &some, q));
@@ -140,6 +156,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_independent_losses),
 		cmocka_unit_test(test_bursts),
+		cmocka_unit_test(test_bursts_as_long_as_a_turn),
 		cmocka_unit_test(test_is_the_coupon_collector),
 		cmocka_unit_test(test_edges),
 	};
