@@ -230,7 +230,7 @@ int tx_object_next_packet(const struct tx_object_context *context, struct tx_obj
 	if (object->has_payload)
 		packet->len += payload;
 	stream->fti_countdown = with_fti ? context->config->fti_interval - 1 : stream->fti_countdown - 1;
-	stream->wire_bytes += header + payload + context->config->channels[channel].overhead_bytes;
+	stream->meter.total_bytes += header + payload + context->config->channels[channel].overhead_bytes;
 	stream_advance(object, stream, now_ns);
 	return 0;
 }

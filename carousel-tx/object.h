@@ -7,6 +7,7 @@
 #include "carousel-tx/document.h"
 #include "carousel-tx/encoder.h"
 #include "carousel-tx/feed.h"
+#include "carousel-tx/meter.h"
 #include "carousel-tx/packet.h"
 #include "carousel-tx/tx.h"
 
@@ -18,15 +19,14 @@ struct tx_stream {
 	struct tx_symbol symbol;
 	bool has_symbol;
 	uint32_t fti_countdown;
-	uint64_t symbols_sent, wire_bytes;
+	uint64_t symbols_sent;
+	struct tx_meter meter;            /* of wire bytes */
 	uint64_t pass_start_ns, cycle_ns; /* cycle: how long the last whole pass took, 0: none yet */
 	uint64_t passes;
 	uint64_t virtual_time; /* scheduler: wire bytes over weight */
 	uint64_t due_ns;       /* documents: when the next round is due */
 	uint32_t round_left;   /* documents: packets left of the round that has begun */
 	uint32_t rounds;       /* documents: of those that come faster, done */
-	uint64_t ticked_bytes; /* wire_bytes at the last tick */
-	uint64_t sent_bps;     /* smoothed */
 };
 
 struct tx_object {

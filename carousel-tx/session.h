@@ -13,11 +13,12 @@ struct tx_channel {
 	struct tx_pacer pacer;
 	struct tx_scheduler scheduler;
 	uint32_t sequence; /* CCI of the next packet */
-	uint64_t packets, wire_bytes, control_bytes;
-	uint64_t idle_since_ns, starved_ns; /* idle_since TX_NEVER: it is not */
-	uint64_t look_again_ns;             /* idle: when something may be due */
-	uint64_t control_check_ns;          /* no document is due before */
-	uint64_t ticked_bytes, sent_bps;
+	uint64_t packets, control_bytes;
+	struct tx_meter meter; /* of wire bytes */
+	struct tx_window window;
+	uint64_t idle_since_ns, starved_ns;        /* idle_since TX_NEVER: it is not */
+	uint64_t look_again_ns;                    /* idle: when something may be due */
+	uint64_t control_check_ns;                 /* no document is due before */
 	uint64_t heartbeat_due_ns, heartbeat_sent; /* sequence of the heartbeat sent last */
 };
 
@@ -43,7 +44,7 @@ struct tx {
 
 	uint64_t wall_ns, wall_at_ns; /* the time of day was wall_ns at wall_at_ns; 0: not told */
 	uint64_t now_ns;              /* the latest time that was passed in */
-	uint64_t tick_ns;
+	uint64_t tick_ns;             /* of the next; TX_TICK_NS after the last */
 	uint64_t store_retry_ns;
 	uint32_t next_feed; /* where the search for work goes on, so that none starves */
 	bool closing, closed;

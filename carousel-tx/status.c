@@ -9,7 +9,13 @@ static json_t *number(uint64_t value)
 	return json_integer((json_int_t)(value < INT64_MAX ? value : INT64_MAX));
 }
 
-static json_t *status_channels(const struct tx *tx)
+static uint64_t since_tick_ns(const struct tx *tx, uint64_t now_ns)
+{
+	const uint64_t last_ns = tx->tick_ns - TX_TICK_NS;
+	return now_ns > last_ns ? now_ns - last_ns : 0;
+}
+
+static json_t *status_channels(const struct tx *tx, uint64_t elapsed_ns)
 {
 	json_t *channels = json_array();
 	for (uint32_t i = 0; i < tx->config.num_channels; i++) {
@@ -17,9 +23,9 @@ static json_t *status_channels(const struct tx *tx)
 		json_t *channel = json_object();
 		json_object_set_new(channel, "id", json_string(tx->config.channels[i].name));
 		json_object_set_new(channel, "rate_bps", number(c->pacer.rate_bps));
-		json_object_set_new(channel, "sent_bps", number(c->sent_bps));
+		json_object_set_new(channel, "sent_bps", number(tx_meter_bps(&c->meter, &c->window, elapsed_ns)));
 		json_object_set_new(channel, "packets", number(c->packets));
-		json_object_set_new(channel, "wire_bytes", number(c->wire_bytes));
+		json_object_set_new(channel, "wire_bytes", number(c->meter.total_bytes));
 		json_object_set_new(channel, "control_bytes", number(c->control_bytes));
 		json_object_set_new(channel, "starved_ms", number(c->starved_ns / 1000000));
 		json_array_append_new(channels, channel);
@@ -28,15 +34,18 @@ static json_t *status_channels(const struct tx *tx)
 }
 
 /* Over all channels: the fastest cycle, the furthest pass and ESI. */
-static json_t *status_object(const struct tx *tx, const struct tx_object *object, uint64_t rate_bps)
+static json_t *status_object(
+	const struct tx *tx, const struct tx_object *object, uint64_t rate_bps, uint64_t elapsed_ns)
 {
 	json_t *status = json_object();
 	char digest[HASH_SHA256_HEX + 1];
-	uint64_t bps = 0, cycle_ns = 0, passes = 0, packets = 0, esi = 0, all_bps = 0;
+	uint64_t bps = 0, cycle_ns = 0, passes = 0, packets = 0, esi = 0;
+	double bytes = 0, all_bytes = 0;
 	for (uint32_t i = 0; i < object->num_streams; i++) {
 		const struct tx_stream *s = &object->streams[i];
-		bps += s->sent_bps;
-		all_bps += tx->channels[i].sent_bps;
+		bps += tx_meter_bps(&s->meter, &tx->channels[i].window, elapsed_ns);
+		bytes += tx_meter_bytes(&s->meter, elapsed_ns);
+		all_bytes += tx_meter_bytes(&tx->channels[i].meter, elapsed_ns);
 		packets += s->symbols_sent;
 		if (s->cycle_ns && (cycle_ns == 0 || s->cycle_ns < cycle_ns))
 			cycle_ns = s->cycle_ns;
@@ -53,7 +62,7 @@ static json_t *status_object(const struct tx *tx, const struct tx_object *object
 		json_object_set_new(status, "from_version", number(object->from_version));
 	json_object_set_new(status, "sha256", json_string(hash_hex(digest, object->sha256, sizeof object->sha256)));
 	json_object_set_new(status, "bytes", number(object->content_bytes));
-	json_object_set_new(status, "share", json_real(all_bps ? (double)bps / (double)all_bps : 0));
+	json_object_set_new(status, "share", json_real(all_bytes > 0 ? bytes / all_bytes : 0));
 	json_object_set_new(status, "sent_bps", number(bps));
 	if (cycle_ns == 0 && object->is_document)
 		json_object_set_new(
@@ -120,7 +129,7 @@ json_t *tx_status(const struct tx *tx, uint64_t now_ns)
 {
 	json_t *status = json_object(), *session = json_object(), *objects = json_array(), *map = json_object();
 	char digest[HASH_SHA256_HEX + 1];
-	uint64_t rate = 0;
+	uint64_t rate = 0, elapsed_ns = since_tick_ns(tx, now_ns);
 	bool is_unlimited = false;
 	for (uint32_t i = 0; i < tx->config.num_channels; i++) {
 		rate += tx->channels[i].pacer.rate_bps;
@@ -135,13 +144,13 @@ json_t *tx_status(const struct tx *tx, uint64_t now_ns)
 	json_object_set_new(map, "serial", number(tx->map.serial));
 	json_object_set_new(map, "sha256", json_string(hash_hex(digest, tx->map.sha256, sizeof tx->map.sha256)));
 	if (tx->fdt)
-		json_array_append_new(objects, status_object(tx, tx->fdt, 0));
+		json_array_append_new(objects, status_object(tx, tx->fdt, 0, elapsed_ns));
 	for (const struct tx_object *o = tx->objects; o; o = o->next)
 		if (!o->is_removed)
-			json_array_append_new(objects, status_object(tx, o, is_unlimited ? 0 : rate));
+			json_array_append_new(objects, status_object(tx, o, is_unlimited ? 0 : rate, elapsed_ns));
 	json_object_set_new(status, "format", json_string("carousel-status/1"));
 	json_object_set_new(status, "session", session);
-	json_object_set_new(status, "channels", status_channels(tx));
+	json_object_set_new(status, "channels", status_channels(tx, elapsed_ns));
 	json_object_set_new(status, "objects", objects);
 	json_object_set_new(status, "map", map);
 	json_object_set_new(status, "warnings", status_warnings(tx));

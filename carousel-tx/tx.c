@@ -407,7 +407,7 @@ static void packet_sent(
 	uint32_t wire = (uint32_t)(packet->len + packet->absent_bytes) + tx->config.channels[channel].overhead_bytes;
 	c->sequence++;
 	c->packets++;
-	c->wire_bytes += wire;
+	c->meter.total_bytes += wire;
 	tx_pacer_sent(&c->pacer, wire, now_ns);
 	if (is_control) {
 		c->control_bytes += wire;
@@ -453,12 +453,15 @@ uint64_t tx_deadline(const struct tx *tx, uint32_t channel)
 	return deadline < tx->tick_ns ? deadline : tx->tick_ns;
 }
 
-static uint64_t smooth_bps(uint64_t old_bps, uint64_t bytes, uint64_t elapsed_ns)
+static void tick(struct tx *tx, uint32_t channel, uint64_t elapsed_ns)
 {
-	double now_bps = (double)bytes * 8e9 / (double)elapsed_ns, weight = (double)elapsed_ns / 5e9;
-	if (old_bps == 0 || weight > 1)
-		weight = 1;
-	return (uint64_t)((double)old_bps + (now_bps - (double)old_bps) * weight);
+	struct tx_channel *c = &tx->channels[channel];
+	tx_meter_tick(&c->meter, elapsed_ns);
+	tx_window_tick(&c->window, elapsed_ns);
+	if (tx->fdt)
+		tx_meter_tick(&tx->fdt->streams[channel].meter, elapsed_ns);
+	for (struct tx_object *o = tx->objects; o; o = o->next)
+		tx_meter_tick(&o->streams[channel].meter, elapsed_ns);
 }
 
 int tx_on_deadline(struct tx *tx, uint64_t now_ns)
@@ -469,23 +472,15 @@ int tx_on_deadline(struct tx *tx, uint64_t now_ns)
 		return 0;
 	elapsed = now_ns - tx->tick_ns + TX_TICK_NS;
 	tx->tick_ns = now_ns + TX_TICK_NS;
-	for (uint32_t i = 0; i < tx->config.num_channels; i++) {
-		struct tx_channel *c = &tx->channels[i];
-		c->sent_bps = smooth_bps(c->sent_bps, c->wire_bytes - c->ticked_bytes, elapsed);
-		c->ticked_bytes = c->wire_bytes;
-		for (struct tx_object *o = tx->objects; o; o = o->next) {
-			struct tx_stream *s = &o->streams[i];
-			s->sent_bps = smooth_bps(s->sent_bps, s->wire_bytes - s->ticked_bytes, elapsed);
-			s->ticked_bytes = s->wire_bytes;
-		}
-	}
+	for (uint32_t i = 0; i < tx->config.num_channels; i++)
+		tick(tx, i, elapsed);
 	return tx_session_renew(tx, now_ns);
 }
 
 void tx_channel_stats(const struct tx *tx, uint32_t channel, struct tx_channel_stats *stats)
 {
 	const struct tx_channel *c = &tx->channels[channel];
-	*stats = (struct tx_channel_stats){c->packets, c->wire_bytes, c->control_bytes, c->starved_ns};
+	*stats = (struct tx_channel_stats){c->packets, c->meter.total_bytes, c->control_bytes, c->starved_ns};
 }
 
 /* ---- jobs ------------------------------------------------------------------------------------------------ */

@@ -122,6 +122,52 @@ static void test_control_share_and_rate(void **state)
 	}
 }
 
+/* Documents come and go, and yet no moment's shares add up to more than the channels sent. */
+static void test_shares_add_up(void **state)
+{
+	static const struct tx_channel_config channels[] = {
+		{.name = "a", .rate_bps = 8000000}, {.name = "b", .rate_bps = 1000000}};
+	struct tx_config config = fixture_config(channels);
+	uint64_t now[2] = {FIXTURE_START_NS, FIXTURE_START_NS};
+	struct published a, b;
+	struct tx *tx;
+	(void)state;
+	config.num_channels = 2;
+	tx = fixture_tx(&config, FIXTURE_START_NS);
+	fixture_publish(tx, &a, "a", 1, IMAGE_SIZE, FEC_RAPTORQ, OBJECT_STRIPED, FIXTURE_START_NS);
+	for (unsigned i = 1; i <= 80; i++) {
+		const uint64_t end = FIXTURE_START_NS + i * SECOND_NS / 10;
+		double sum = 0, fdt = 0;
+		json_t *status, *object;
+		size_t k;
+		if (i == 41)
+			fixture_publish(tx, &b, "b", 2, IMAGE_SIZE, FEC_RAPTORQ, OBJECT_STRIPED, now[0]);
+		for (uint32_t channel = 0; channel < 2; channel++)
+			fixture_run(tx, channel, NULL, &now[channel], end, 0);
+		assert_int_equal(tx_on_deadline(tx, end), 0);
+		status = tx_status(tx, end);
+		json_array_foreach(json_object_get(status, "objects"), k, object)
+		{
+			const double share = json_number_value(json_object_get(object, "share"));
+			assert_true(share >= 0);
+			sum += share;
+			if (strcmp(json_string_value(json_object_get(object, "role")), "fdt") == 0)
+				fdt = share;
+		}
+		/* What is missing are heartbeats, and documents that others have replaced. */
+		assert_true(sum <= 1.000001);
+		assert_true(sum >= 0.97);
+		assert_true(fdt > 0 || i >= 41);
+		assert_in_range(json_integer_value(json_object_get(
+					json_array_get(json_object_get(status, "channels"), 0), "sent_bps")),
+			7600000, i < 5 ? 10000000 : 8400000);
+		json_decref(status);
+	}
+	tx_free(tx);
+	published_free(&a);
+	published_free(&b);
+}
+
 static void test_sequence_numbers(void **state)
 {
 	struct tx_config config = fixture_config(&fixture_slow);
@@ -214,6 +260,7 @@ int main(void)
 		cmocka_unit_test(test_weights_and_index),
 		cmocka_unit_test(test_lead),
 		cmocka_unit_test(test_control_share_and_rate),
+		cmocka_unit_test(test_shares_add_up),
 		cmocka_unit_test(test_sequence_numbers),
 		cmocka_unit_test(test_fti_interval),
 		cmocka_unit_test(test_channels_and_headends_add_up),
