@@ -20,6 +20,18 @@ struct completion_loss completion_loss_gilbert(double to_bad, double to_good, do
 	return loss;
 }
 
+bool completion_has_bursts(double mean, double burst)
+{
+	return mean > 0 && mean < 1 && burst >= 1 && mean / (burst * (1 - mean)) <= 1;
+}
+
+struct completion_loss completion_loss_bursts(double mean, double burst)
+{
+	if (burst <= 0 || mean <= 0)
+		return (struct completion_loss){.mean = mean};
+	return completion_loss_gilbert(mean / (burst * (1 - mean)), 1 / burst, 0, 1);
+}
+
 /* The sum over 0 < h < n of (n - h) * r^h: how often, weighted, two of n packets lie h apart. */
 static double completion_pairs(double n, double r)
 {

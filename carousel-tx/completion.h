@@ -7,6 +7,7 @@
 #ifndef CAROUSEL_TX_COMPLETION_H
 #define CAROUSEL_TX_COMPLETION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Losses as a stationary process: the mean, and a covariance between packets h apart of variance * correlation^h.
@@ -19,6 +20,11 @@ struct completion_loss {
 };
 
 struct completion_loss completion_loss_gilbert(double to_bad, double to_good, double loss_good, double loss_bad);
+
+/* Losses of `mean` that come in bursts of so many packets on average, all of them lost: 0 < mean < 1, burst >= 1 and
+ * such that there is room between the bursts (completion_has_bursts). A burst of 0 is independent losses. */
+struct completion_loss completion_loss_bursts(double mean, double burst);
+bool completion_has_bursts(double mean, double burst);
 
 struct completion_image {
 	double block_symbols; /* that a box still needs a block: K less what its running image gives it */

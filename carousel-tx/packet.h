@@ -8,6 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Of a data packet, for estimates: LCT header and FEC Payload ID; EXT_FTI, where it goes along. */
+#define TX_DATA_HEADER_BYTES 20u
+#define TX_FTI_BYTES         16u
+
 struct tx_header {
 	uint8_t bytes[2][ALC_MAX_HEADER_BYTES]; /* without and with EXT_FTI */
 	uint8_t len[2];

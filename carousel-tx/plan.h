@@ -5,6 +5,9 @@
 #define CAROUSEL_TX_PLAN_H
 
 #include "carousel-tx/completion.h"
+#include "common/fec_oti.h"
+
+#include <jansson.h>
 
 #include <stddef.h>
 #include <stdint.h>
@@ -12,12 +15,14 @@
 #define PLAN_MAX_IMAGES 512u
 
 struct plan_image {
-	const char *name;    /* borrowed; for whoever shows it */
-	uint64_t size_bytes; /* 1 to 2^40 */
-	double needed;       /* share of the image that the boxes lack, 0 to 1; what they have seeds the decoder */
-	double demand;       /* boxes that want it; counts with weight 0 */
-	uint32_t weight;     /* share of the rate in proportion; 0: the square root of demand times size, at least a
-				hundredth */
+	const char *name;      /* borrowed; for whoever shows it */
+	uint64_t size_bytes;   /* 1 to 2^40 */
+	double needed;         /* share of the image that the boxes lack, 0 to 1; what they have seeds the decoder */
+	double demand;         /* boxes that want it; counts with weight 0 */
+	uint64_t beside_bytes; /* on the wire, with each pass: index and copy maps; at most 2^40 */
+	const struct fec_oti *oti; /* how it is cut into symbols, checked; NULL: as the config says */
+	uint32_t weight; /* share of the rate in proportion; 0: the square root of demand times size, at least a
+			    hundredth */
 };
 
 enum plan_fec { PLAN_RAPTORQ, PLAN_REED_SOLOMON, PLAN_SMALL_BLOCK, PLAN_NO_CODE, PLAN_NUM_FEC };
@@ -57,8 +62,16 @@ struct plan_result {
  * images). */
 int plan_compute(const struct plan_config *, struct plan_result *results, const char **what);
 
+/* The slowest of all images in everything: when the whole carousel has gone round, and all is where it shall be. share
+ * and rate_bps are the sums. */
+struct plan_result plan_whole(const struct plan_config *, const struct plan_result *results);
+
 /* The rate at which the slowest image's elapsed time is this: times scale with 1 / rate exactly. */
 double plan_rate_for(const struct plan_config *, const struct plan_result *results, double elapsed_s);
+
+/* {"format":"carousel-plan/1","rate_bps":..,"loss":..,"duty":..,"percentile":..,"images":[{}],"carousel":{},"fec":".."}
+ * and, above 0, "rate_needed_bps". The caller's reference; NULL: no memory. */
+json_t *plan_json(const struct plan_config *, const struct plan_result *results, double rate_needed_bps);
 
 /* Source blocks of a RaptorQ image: no more than 255, none longer than need be. */
 uint32_t plan_blocks(uint64_t size_bytes, uint32_t symbol_size, uint32_t block_symbols);

@@ -59,10 +59,10 @@ void air_deinit(struct air *air)
 	air->num_images = 0;
 }
 
-static bool is_wanted(const struct air *air, const struct catalogue *catalogue, const uint8_t sha256[HASH_SHA256_BYTES])
+bool air_is_sent(const struct catalogue *catalogue, const uint8_t sha256[HASH_SHA256_BYTES], bool only_mapped)
 {
 	return tx_catalogue_find_digest(catalogue, sha256) != NULL &&
-	       (!air->only_mapped || catalogue->map == NULL || tx_catalogue_is_mapped(catalogue, sha256));
+	       (!only_mapped || catalogue->map == NULL || tx_catalogue_is_mapped(catalogue, sha256));
 }
 
 static bool is_on_air(const struct air *air, const uint8_t sha256[HASH_SHA256_BYTES])
@@ -73,8 +73,7 @@ static bool is_on_air(const struct air *air, const uint8_t sha256[HASH_SHA256_BY
 	return false;
 }
 
-/* The weight that the map gives to an image that is current in some row, else the catalogue's. */
-static uint32_t weight_of(const struct catalogue *catalogue, const struct catalogue_object *object)
+uint32_t air_weight(const struct catalogue *catalogue, const struct catalogue_object *object)
 {
 	uint32_t weight = 0;
 	for (size_t i = 0; catalogue->map && i < catalogue->map->num_rows; i++) {
@@ -119,7 +118,7 @@ static int add_image(
 		.version = m->version,
 		.layout = m->layout,
 		.index_bytes = m->index_bytes,
-		.weight = weight_of(catalogue, object)};
+		.weight = air_weight(catalogue, object)};
 	int result;
 	memcpy(image.sha256, m->sha256, sizeof image.sha256);
 	result = open_source(&image.source, catalogue->dir, m->sha256, "image");
@@ -144,7 +143,7 @@ static void remove_images(struct air *air, const struct catalogue *catalogue)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < air->num_images; i++) {
-		if (is_wanted(air, catalogue, air->images[i])) {
+		if (air_is_sent(catalogue, air->images[i], air->only_mapped)) {
 			memmove(air->images[kept++], air->images[i], HASH_SHA256_BYTES);
 			continue;
 		}
@@ -160,10 +159,10 @@ static void add_images(struct air *air, const struct catalogue *catalogue, uint6
 		const struct catalogue_object *object = catalogue->objects[i];
 		const struct manifest *m = &object->manifest;
 		int result;
-		if (!is_wanted(air, catalogue, m->sha256))
+		if (!air_is_sent(catalogue, m->sha256, air->only_mapped))
 			continue;
 		if (is_on_air(air, m->sha256)) {
-			tx_set_weight(air->tx, m->sha256, weight_of(catalogue, object));
+			tx_set_weight(air->tx, m->sha256, air_weight(catalogue, object));
 			continue;
 		}
 		result = add_image(air, catalogue, object, now_ns);

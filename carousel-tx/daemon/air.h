@@ -19,4 +19,9 @@ void air_deinit(struct air *);
  * applied last, or NULL. Errors: MEMORY, LIMIT (a document is too long). */
 int air_apply(struct air *, const struct catalogue *before, const struct catalogue *, uint64_t now_ns);
 
+/* Whether an image of the catalogue is sent; only_mapped: those alone that the map names, once there is one. */
+bool air_is_sent(const struct catalogue *, const uint8_t sha256[HASH_SHA256_BYTES], bool only_mapped);
+/* The weight that the map gives to an image that is current in some row, else the catalogue's. */
+uint32_t air_weight(const struct catalogue *, const struct catalogue_object *);
+
 #endif

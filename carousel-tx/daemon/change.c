@@ -289,6 +289,16 @@ static int read_manifest(const struct catalogue *catalogue, const char *path, ch
 	return result ? fail_path(error, result, path) : 0;
 }
 
+static void report_image(
+	struct change_report *report, const struct manifest *manifest, const uint8_t manifest_sha256[HASH_SHA256_BYTES])
+{
+	memcpy(report->class_name, manifest->class_name, sizeof report->class_name);
+	report->version = manifest->version;
+	memcpy(report->sha256, manifest->sha256, sizeof report->sha256);
+	memcpy(report->manifest_sha256, manifest_sha256, sizeof report->manifest_sha256);
+	report->bytes = manifest->layout.image_bytes;
+}
+
 int change_publish(const char *dir, const struct change_by *by, const struct change_publication *what,
 	struct change_report *report, struct catalogue_error *error)
 {
@@ -306,10 +316,7 @@ int change_publish(const char *dir, const struct change_by *by, const struct cha
 	if (result == 0)
 		result = check_known(catalogue, manifest, manifest_sha256, &report->is_same, error);
 	if (result == 0) {
-		memcpy(report->class_name, manifest->class_name, sizeof report->class_name);
-		report->version = manifest->version;
-		memcpy(report->sha256, manifest->sha256, sizeof report->sha256);
-		report->bytes = manifest->layout.image_bytes;
+		report_image(report, manifest, manifest_sha256);
 		result = report->is_same ? check_same(what->image, manifest, error)
 					 : stage(catalogue, by, what, text, len, manifest, error);
 	}
@@ -348,11 +355,12 @@ static int remove_noted(const char *dir, const struct change_by *by, const struc
 }
 
 int change_withdraw(const char *dir, const struct change_by *by, const char *class_name, uint32_t version,
-	struct catalogue_error *error)
+	struct change_report *report, struct catalogue_error *error)
 {
 	struct catalogue *catalogue;
 	const struct catalogue_object *object;
 	int lock, result = begin(dir, &lock, &catalogue, error);
+	memset(report, 0, sizeof *report);
 	object = result == 0 ? tx_catalogue_find(catalogue, class_name, version) : NULL;
 	if (result == 0 && object == NULL)
 		result = tx_catalogue_fail(
@@ -360,8 +368,10 @@ int change_withdraw(const char *dir, const struct change_by *by, const char *cla
 	if (result == 0 && tx_catalogue_is_mapped(catalogue, object->manifest.sha256))
 		result = tx_catalogue_fail(error, CAROUSEL_E_REFUSED, "the map (serial %" PRIu64 ") names %s %" PRIu32,
 			catalogue->map->serial, class_name, version);
-	if (result == 0)
+	if (result == 0) {
+		report_image(report, &object->manifest, object->manifest_sha256);
 		result = remove_noted(dir, by, object, error);
+	}
 	finish(dir, lock, catalogue, result == 0);
 	return result;
 }
@@ -392,7 +402,7 @@ static int check_map_images(const struct catalogue *catalogue, const struct poli
 }
 
 static int check_map(const struct catalogue *catalogue, const char *text, size_t len, const char *path,
-	uint64_t *serial, bool *is_same, struct catalogue_error *error)
+	struct change_report *report, struct catalogue_error *error)
 {
 	struct policy_map_error where;
 	struct policy_map *map = NULL;
@@ -401,14 +411,15 @@ static int check_map(const struct catalogue *catalogue, const char *text, size_t
 	size_t payload_len;
 	int order, result = tx_catalogue_verify(&catalogue->trust, TRUST_ROLE_MAP, ENVELOPE_TYPE_MAP, text, len,
 			   &envelope, &payload, &payload_len);
-	*is_same = false;
 	if (result)
 		return fail_path(error, result, path);
 	result = policy_map_parse(NULL, (const char *)payload, payload_len, NULL, &map, &where);
 	envelope_deinit(NULL, &envelope);
 	if (result)
 		return tx_catalogue_fail(error, result, "%s:%u:%u: %s", path, where.line, where.column, where.message);
-	*serial = map->serial;
+	report->epoch = map->epoch;
+	report->serial = map->serial;
+	memcpy(report->sha256, map->sha256, sizeof report->sha256);
 	order = catalogue->map ? policy_map_compare(map, catalogue->map) : 1;
 	if (map->epoch < catalogue->trust.root.epoch)
 		result = tx_catalogue_fail(error, CAROUSEL_E_ROLLBACK, "%s: epoch %u, the trust root asks for %u", path,
@@ -425,8 +436,8 @@ static int check_map(const struct catalogue *catalogue, const char *text, size_t
 			"%s: serial %" PRIu64 " is on the air with other bytes", path, map->serial);
 	else
 		result = check_map_images(catalogue, map, path, error);
-	*is_same = result == 0 && order == 0 && len == catalogue->map_envelope_len &&
-		   memcmp(text, catalogue->map_envelope, len) == 0;
+	report->is_same = result == 0 && order == 0 && len == catalogue->map_envelope_len &&
+			  memcmp(text, catalogue->map_envelope, len) == 0;
 	policy_map_free(map);
 	return result;
 }
@@ -453,14 +464,14 @@ static int replace_noted(const char *dir, const struct change_by *by, const char
 	return result;
 }
 
-int change_set_map(const char *dir, const struct change_by *by, const char *map_path, uint64_t *serial,
+int change_set_map(const char *dir, const struct change_by *by, const char *map_path, struct change_report *report,
 	struct catalogue_error *error)
 {
 	struct catalogue *catalogue;
 	char subject[64], *text = NULL;
-	bool is_same = false;
 	size_t len = 0;
 	int lock, result = begin(dir, &lock, &catalogue, error);
+	memset(report, 0, sizeof *report);
 	if (result == 0 && !catalogue->has_trust)
 		result = tx_catalogue_fail(
 			error, CAROUSEL_E_NOT_FOUND, "%s has no trust root yet: set-root installs it", dir);
@@ -470,12 +481,12 @@ int change_set_map(const char *dir, const struct change_by *by, const char *map_
 			fail_path(error, result, map_path);
 	}
 	if (result == 0)
-		result = check_map(catalogue, text, len, map_path, serial, &is_same, error);
-	if (result == 0 && !is_same) {
-		snprintf(subject, sizeof subject, "map serial %" PRIu64, *serial);
+		result = check_map(catalogue, text, len, map_path, report, error);
+	if (result == 0 && !report->is_same) {
+		snprintf(subject, sizeof subject, "map serial %" PRIu64, report->serial);
 		result = replace_noted(dir, by, AUDIT_SET_MAP, "map.dsse", text, len, subject, error);
 	}
-	finish(dir, lock, catalogue, result == 0 && !is_same);
+	finish(dir, lock, catalogue, result == 0 && !report->is_same);
 	free(text);
 	return result;
 }
@@ -519,15 +530,15 @@ static int extend_roots(const struct catalogue *catalogue, const char *text, siz
 	return num_lines ? 0 : CAROUSEL_E_MALFORMED;
 }
 
-int change_set_root(const char *dir, const struct change_by *by, const char *roots_path, uint32_t *version,
+int change_set_root(const char *dir, const struct change_by *by, const char *roots_path, struct change_report *report,
 	struct catalogue_error *error)
 {
 	struct catalogue *catalogue = NULL;
 	struct trust *trust = calloc(1, sizeof *trust);
 	char subject[64], *text = NULL, *roots = NULL;
-	bool is_changed = false;
 	size_t len = 0, roots_len = 0;
 	int lock = -1, result = trust ? file_mkdir(dir, DIR_MODE) : CAROUSEL_E_MEMORY;
+	memset(report, 0, sizeof *report);
 	if (result)
 		fail_path(error, result, dir);
 	else
@@ -540,13 +551,14 @@ int change_set_root(const char *dir, const struct change_by *by, const char *roo
 			fail_path(error, result, roots_path);
 	}
 	if (result == 0) {
-		*version = trust->root.version;
-		is_changed = !catalogue->has_trust || trust->root.version != catalogue->trust.root.version;
-		snprintf(subject, sizeof subject, "root version %" PRIu32, *version);
-		if (is_changed)
+		report->version = trust->root.version;
+		report->epoch = trust->root.epoch;
+		report->is_same = catalogue->has_trust && trust->root.version == catalogue->trust.root.version;
+		snprintf(subject, sizeof subject, "root version %" PRIu32, report->version);
+		if (!report->is_same)
 			result = replace_noted(dir, by, AUDIT_SET_ROOT, "roots.dsse", roots, roots_len, subject, error);
 	}
-	finish(dir, lock, catalogue, result == 0 && is_changed);
+	finish(dir, lock, catalogue, result == 0 && !report->is_same);
 	free(roots);
 	free(text);
 	free(trust);

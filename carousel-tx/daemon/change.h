@@ -7,12 +7,16 @@
 
 #include "carousel-tx/daemon/catalogue.h"
 
+/* What a change was about. */
 struct change_report {
-	char class_name[MANIFEST_MAX_CLASS_BYTES];
-	uint32_t version;
-	uint8_t sha256[HASH_SHA256_BYTES];
-	uint64_t bytes;
-	bool is_same; /* nothing had to be changed */
+	char class_name[MANIFEST_MAX_CLASS_BYTES];  /* of an image */
+	uint32_t version;                           /* of an image, or of the trust root */
+	uint8_t sha256[HASH_SHA256_BYTES];          /* of an image, or of the map's payload */
+	uint8_t manifest_sha256[HASH_SHA256_BYTES]; /* of an image's manifest, its payload */
+	uint64_t bytes;                             /* of an image */
+	uint32_t epoch;                             /* of a map or trust root */
+	uint64_t serial;                            /* of a map */
+	bool is_same;                               /* nothing had to be changed */
 };
 
 /* In whose name a change is made. The entry of the audit log (policy-map/files/audit_file.h) is written when all
@@ -37,14 +41,14 @@ struct change_publication {
 int change_publish(const char *dir, const struct change_by *, const struct change_publication *, struct change_report *,
 	struct catalogue_error *);
 /* Errors: NOT_FOUND, REFUSED (the map names it). */
-int change_withdraw(
-	const char *dir, const struct change_by *, const char *class_name, uint32_t version, struct catalogue_error *);
+int change_withdraw(const char *dir, const struct change_by *, const char *class_name, uint32_t version,
+	struct change_report *, struct catalogue_error *);
 /* Verifies and installs a map. Errors: SIGNATURE, ROLLBACK, CONFLICT, NO_IMAGE (it names an image that is not
  * catalogued), SYNTAX, ... */
-int change_set_map(
-	const char *dir, const struct change_by *, const char *map_path, uint64_t *serial, struct catalogue_error *);
+int change_set_map(const char *dir, const struct change_by *, const char *map_path, struct change_report *,
+	struct catalogue_error *);
 /* Takes a chain of roots: the first there is, or one that goes on from what is held. Makes the directory. */
-int change_set_root(
-	const char *dir, const struct change_by *, const char *roots_path, uint32_t *version, struct catalogue_error *);
+int change_set_root(const char *dir, const struct change_by *, const char *roots_path, struct change_report *,
+	struct catalogue_error *);
 
 #endif

@@ -251,11 +251,33 @@ static int status_request(struct daemon *d, struct control_request *request)
 	return 0;
 }
 
+static int set_rate_request(struct daemon *d, struct control_request *request)
+{
+	const char *name = json_string_value(json_object_get(request->args, "channel"));
+	const json_t *rate = json_object_get(request->args, "rate_bps");
+	const json_int_t rate_bps = json_integer_value(rate);
+	if (name == NULL || !json_is_integer(rate))
+		return CAROUSEL_E_ARGUMENT;
+	if (rate_bps && (rate_bps < SETTINGS_MIN_RATE_BPS || rate_bps > (json_int_t)SETTINGS_MAX_RATE_BPS))
+		return CAROUSEL_E_RANGE;
+	for (uint32_t i = 0; i < d->settings->num_channels; i++) {
+		if (strcmp(d->settings->channels[i].name, name) != 0)
+			continue;
+		log_write(&d->log, CAROUSEL_LOG_NOTICE, "channel %s: %" PRIu64 " bit/s (0: unlimited)", name,
+			(uint64_t)rate_bps);
+		return tx_set_rate(d->tx, i, (uint64_t)rate_bps, clock_monotonic_ns());
+	}
+	snprintf(request->message, sizeof request->message, "there is no channel %.64s", name);
+	return CAROUSEL_E_NOT_FOUND;
+}
+
 static int on_request(void *user, struct control_request *request)
 {
 	struct daemon *d = user;
 	if (strcmp(request->op, "status") == 0)
 		return status_request(d, request);
+	if (strcmp(request->op, "set-rate") == 0)
+		return set_rate_request(d, request);
 	if (strcmp(request->op, "reload") == 0) {
 		is_changed(d);
 		reload(d);

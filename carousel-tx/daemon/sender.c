@@ -90,6 +90,12 @@ static void sender_on_writable(void *user, unsigned events)
 	sender_turn(s);
 }
 
+bool sender_lacks_interface(const struct settings_channel *settings)
+{
+	unsigned index;
+	return udp_interface_index(settings->interface, &index) == CAROUSEL_E_ADDRESS;
+}
+
 int sender_open(struct sender *s, struct loop *loop, struct tx *tx, uint32_t channel,
 	const struct settings_channel *settings, size_t slot_bytes, struct catalogue_error *error)
 {
@@ -103,8 +109,10 @@ int sender_open(struct sender *s, struct loop *loop, struct tx *tx, uint32_t cha
 	char group[UDP_ADDRESS_TEXT];
 	int result = udp_sender_open(&s->udp, &config);
 	if (result)
-		return tx_catalogue_fail(error, result, "channel %s: cannot send to %s: %s", settings->name,
-			udp_address_format(&settings->group, group), carousel_strerror(result));
+		return tx_catalogue_fail(error, result, "channel %s: cannot send to %s%s%s: %s", settings->name,
+			udp_address_format(&settings->group, group), config.interface ? " on interface " : "",
+			settings->interface,
+			sender_lacks_interface(settings) ? "there is no such interface" : carousel_strerror(result));
 	s->tx = tx;
 	s->loop = loop;
 	s->channel = channel;

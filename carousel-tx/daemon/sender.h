@@ -27,6 +27,8 @@ struct sender {
 /* Opens the socket and starts the timer. Errors: those of udp_sender_open() and loop.h. */
 int sender_open(struct sender *, struct loop *, struct tx *, uint32_t channel, const struct settings_channel *,
 	size_t slot_bytes, struct catalogue_error *);
+/* Whether the channel names an interface that this host has not. */
+bool sender_lacks_interface(const struct settings_channel *);
 void sender_close(struct sender *);
 
 #endif

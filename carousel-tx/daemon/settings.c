@@ -8,10 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MIN_RATE_BPS 1000u
-#define MAX_RATE_BPS 100000000000u
-#define MIB          (1024u * 1024u)
-#define SECOND_NS    1000000000ull
+#define MIB       (1024u * 1024u)
+#define SECOND_NS 1000000000ull
 
 static void copy_path(struct config_section *s, const char *key, const char *fallback, char *out, size_t cap)
 {
@@ -49,7 +47,7 @@ static void load_channel(struct settings *settings, struct config_section *s)
 	c->loop = config_bool(s, "loop", false);
 	c->offload = config_bool(s, "offload", true);
 	if (strcmp(config_string(s, "rate", "unlimited"), "unlimited") != 0)
-		c->rate_bps = config_rate_bps(s, "rate", 0, MIN_RATE_BPS, MAX_RATE_BPS);
+		c->rate_bps = config_rate_bps(s, "rate", 0, SETTINGS_MIN_RATE_BPS, SETTINGS_MAX_RATE_BPS);
 	c->burst_bytes = config_bytes(s, "burst", 0, 2048, 64 * MIB);
 	c->buffer_bytes = config_bytes(s, "socket-buffer", 4 * MIB, 65536, 1024 * MIB);
 }

@@ -13,6 +13,9 @@
 #define SETTINGS_CATALOGUE "/var/lib/carousel-tx"
 #define SETTINGS_SOCKET    "/run/carousel-tx.sock"
 
+#define SETTINGS_MIN_RATE_BPS 1000u
+#define SETTINGS_MAX_RATE_BPS 100000000000u
+
 struct settings_channel {
 	char name[33];
 	struct udp_address group, source;

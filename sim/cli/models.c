@@ -193,7 +193,7 @@ int sim_compare(const struct cli *cli, int argc, char **argv)
 
 /* ---- plan --------------------------------------------------------------------------------------------- */
 
-/* "64M", "epg=64M", "epg=64M,weight=3,needed=10%,demand=2000000". */
+/* "64M", "epg=64M", "epg=64M,weight=3,needed=10%,demand=2000000,beside=400K". */
 static int plan_parse_image(char *text, struct plan_image *image)
 {
 	char *rest, *item = strtok_r(text, ",", &rest), *size = item ? strchr(item, '=') : NULL;
@@ -211,6 +211,8 @@ static int plan_parse_image(char *text, struct plan_image *image)
 		uint64_t number = 0;
 		if (strncmp(item, "needed=", 7) == 0)
 			result = units_parse_share(item + 7, &image->needed);
+		else if (strncmp(item, "beside=", 7) == 0)
+			result = units_parse_bytes(item + 7, &image->beside_bytes);
 		else if (strncmp(item, "demand=", 7) == 0) {
 			result = units_parse_u64(item + 7, &number);
 			image->demand = (double)number;
@@ -231,25 +233,6 @@ static enum plan_fec plan_parse_fec(const char *name)
 	while (plan_fec_names[fec] && strcmp(plan_fec_names[fec], name) != 0)
 		fec++;
 	return (enum plan_fec)fec;
-}
-
-static json_t *plan_json(const struct plan_config *c, const struct plan_result *results, double rate_for)
-{
-	json_t *images = json_array(), *root;
-	for (size_t i = 0; i < c->num_images; i++)
-		json_array_append_new(
-			images, json_pack("{s:s,s:I,s:f,s:f,s:I,s:f,s:f,s:f,s:f}", "name", c->images[i].name,
-					"size_bytes", (json_int_t)c->images[i].size_bytes, "share", results[i].share,
-					"rate_bps", results[i].rate_bps, "blocks", (json_int_t)results[i].num_blocks,
-					"cycle_s", results[i].cycle_s, "overhead", results[i].overhead, "airtime_s",
-					results[i].airtime_s, "elapsed_s", results[i].elapsed_s));
-	root = json_pack("{s:s,s:I,s:f,s:f,s:f,s:o}", "format", "carousel-plan/1", "rate_bps", (json_int_t)c->rate_bps,
-		"loss", c->loss.mean, "duty", c->duty, "percentile", c->percentile, "images", images);
-	if (root)
-		json_object_set_new(root, "fec", json_string(plan_fec_names[c->fec]));
-	if (root && rate_for > 0)
-		json_object_set_new(root, "rate_needed_bps", json_real(rate_for));
-	return root;
 }
 
 static void plan_print(const struct plan_config *c, const struct plan_result *results, double rate_for)
@@ -307,7 +290,7 @@ int sim_plan(const struct cli *cli, int argc, char **argv)
 		if ((result = plan_parse_image(argv[i], &images[i - 1])) != 0)
 			return cli_usage(cli,
 				"image %d: not of the form [NAME=]SIZE[,needed=SHARE][,weight=1 to 1000000]"
-				"[,demand=N]: %s",
+				"[,demand=N][,beside=BYTES]: %s",
 				i, carousel_strerror(result));
 	config = (struct plan_config){.rate_bps = rate,
 		.fec = plan_parse_fec(fec),

@@ -97,6 +97,22 @@ static void test_edges(void **state)
 		assert_true(completion_symbols(&image, &some, q + 0.01) >= completion_symbols(&image, &some, q));
 }
 
+/* Bursts as carousel-sim's models have them: the mean stays, and there must be room between them. */
+static void test_bursts_of_a_mean(void **state)
+{
+	struct completion_loss loss = completion_loss_bursts(0.1, 8), single = completion_loss_bursts(0.1, 0);
+	(void)state;
+	assert_true(fabs(loss.mean - 0.1) < 1e-12 && loss.variance > 0);
+	assert_true(fabs(loss.correlation - (1 - 1.0 / 8 - 0.1 / (8 * 0.9))) < 1e-12);
+	assert_true(single.mean == 0.1 && single.variance == 0 && single.correlation == 0);
+	assert_true(completion_has_bursts(0.1, 1) && completion_has_bursts(0.5, 1));
+	assert_false(completion_has_bursts(0.6, 1));
+	assert_false(completion_has_bursts(0, 5));
+	assert_false(completion_has_bursts(1, 5));
+	assert_false(completion_has_bursts(0.1, 0.5));
+	assert_false(completion_has_bursts(NAN, 5));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -104,6 +120,7 @@ int main(void)
 		cmocka_unit_test(test_bursts),
 		cmocka_unit_test(test_tail_is_binomial),
 		cmocka_unit_test(test_edges),
+		cmocka_unit_test(test_bursts_of_a_mean),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -177,9 +177,9 @@ static int teardown(void **state)
 
 static void install_root(struct fixture *f)
 {
-	uint32_t version = 0;
-	assert_int_equal(change_set_root(f->cat, &by, path_of(f, "roots"), &version, &f->error), 0);
-	assert_int_equal(version, 1);
+	struct change_report report;
+	assert_int_equal(change_set_root(f->cat, &by, path_of(f, "roots"), &report, &f->error), 0);
+	assert_int_equal(report.version, 1);
 }
 
 static int publish(struct fixture *f, const char *image, const char *manifest)
@@ -192,8 +192,8 @@ static int publish(struct fixture *f, const char *image, const char *manifest)
 
 static int set_map(struct fixture *f, const char *name)
 {
-	uint64_t serial;
-	return change_set_map(f->cat, &by, path_of(f, name), &serial, &f->error);
+	struct change_report report;
+	return change_set_map(f->cat, &by, path_of(f, name), &report, &f->error);
 }
 
 static void test_publish(void **state)
@@ -284,7 +284,7 @@ static void test_publish_with_another_manifest(void **state)
 	assert_true(report.is_same);
 	assert_int_equal(publish(f, "image", "unsigned.m"), CAROUSEL_E_SIGNATURE);
 	assert_non_null(strstr(f->error.message, "not signed"));
-	assert_int_equal(change_withdraw(f->cat, &by, "box", 1, &f->error), 0);
+	assert_int_equal(change_withdraw(f->cat, &by, "box", 1, &report, &f->error), 0);
 	assert_int_equal(publish(f, "image", "other.m"), 0);
 	envelope_deinit(NULL, &envelope);
 	free(text);
@@ -307,6 +307,7 @@ static const char *in_tmp(const struct fixture *f, const char *name)
 /* What lies in tmp/ goes, links and directories as well; what a link names stays. */
 static void test_leftovers(void **state)
 {
+	struct change_report report;
 	struct fixture *f = *state;
 	char moved[PATH_MAX];
 	install_root(f);
@@ -332,7 +333,7 @@ static void test_leftovers(void **state)
 	}
 	assert_int_equal(rename(moved, path_of(f, "elsewhere")), 0);
 	assert_int_equal(symlink("../../elsewhere", moved), 0);
-	assert_int_equal(change_withdraw(f->cat, &by, "box", 1, &f->error), 0);
+	assert_int_equal(change_withdraw(f->cat, &by, "box", 1, &report, &f->error), 0);
 	assert_false(is_there(moved));
 	assert_true(is_there(path_of(f, "elsewhere/image")));
 	/* tmp itself elsewhere: nothing is removed there, and it is said. */
@@ -360,6 +361,7 @@ static void test_leftovers_too_deep(void **state)
 
 static void test_maps(void **state)
 {
+	struct change_report report;
 	struct fixture *f = *state;
 	static const char epoch_2[] = "carousel-map 1\nepoch 2\nserial 7\nissued 2026-11-21T10:00:00Z\n";
 	const char *one, *two;
@@ -379,7 +381,7 @@ static void test_maps(void **state)
 	wrong[strlen(wrong) - 2] ^= 1;
 	map_to(f, "map6wrong", 6, wrong, MAP);
 	map_to(f, "map6", 6, "", MAP);
-	assert_int_equal(change_withdraw(f->cat, &by, "box", 9, &f->error), CAROUSEL_E_NOT_FOUND);
+	assert_int_equal(change_withdraw(f->cat, &by, "box", 9, &report, &f->error), CAROUSEL_E_NOT_FOUND);
 	assert_int_equal(set_map(f, "map5"), 0);
 	assert_int_equal(set_map(f, "map5"), 0);
 	assert_int_equal(set_map(f, "map4"), CAROUSEL_E_ROLLBACK);
@@ -387,10 +389,10 @@ static void test_maps(void **state)
 	assert_int_equal(set_map(f, "map6two"), CAROUSEL_E_NO_IMAGE);
 	assert_int_equal(set_map(f, "map6wrong"), CAROUSEL_E_NO_IMAGE);
 	assert_int_equal(set_map(f, "map6forged"), CAROUSEL_E_SIGNATURE);
-	assert_int_equal(change_withdraw(f->cat, &by, "box", 1, &f->error), CAROUSEL_E_REFUSED);
+	assert_int_equal(change_withdraw(f->cat, &by, "box", 1, &report, &f->error), CAROUSEL_E_REFUSED);
 	assert_int_equal(set_map(f, "map6"), 0);
-	assert_int_equal(change_withdraw(f->cat, &by, "box", 1, &f->error), 0);
-	assert_int_equal(change_withdraw(f->cat, &by, "box", 1, &f->error), CAROUSEL_E_NOT_FOUND);
+	assert_int_equal(change_withdraw(f->cat, &by, "box", 1, &report, &f->error), 0);
+	assert_int_equal(change_withdraw(f->cat, &by, "box", 1, &report, &f->error), CAROUSEL_E_NOT_FOUND);
 }
 
 static void test_copy_maps(void **state)
@@ -428,7 +430,7 @@ static void test_nothing_without_the_log(void **state)
 	struct fixture *f = *state;
 	const char *line;
 	struct catalogue *c;
-	uint32_t version;
+	struct change_report report;
 	install_root(f);
 	line = image_to(f, "image", "manifest", "box", 1, 1, IMAGE);
 	image_to(f, "other", "other.m", "box", 2, 2, IMAGE);
@@ -439,8 +441,8 @@ static void test_nothing_without_the_log(void **state)
 	assert_int_equal(publish(f, "other", "other.m"), CAROUSEL_E_MALFORMED);
 	assert_non_null(strstr(f->error.message, "audit.jsonl"));
 	assert_int_equal(set_map(f, "map1"), CAROUSEL_E_MALFORMED);
-	assert_int_equal(change_withdraw(f->cat, &by, "box", 1, &f->error), CAROUSEL_E_MALFORMED);
-	assert_int_equal(change_set_root(f->cat, &by, path_of(f, "root2"), &version, &f->error), CAROUSEL_E_MALFORMED);
+	assert_int_equal(change_withdraw(f->cat, &by, "box", 1, &report, &f->error), CAROUSEL_E_MALFORMED);
+	assert_int_equal(change_set_root(f->cat, &by, path_of(f, "root2"), &report, &f->error), CAROUSEL_E_MALFORMED);
 	assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
 	assert_int_equal(c->num_objects, 1);
 	assert_int_equal(c->trust.root.version, 1);
@@ -451,18 +453,18 @@ static void test_nothing_without_the_log(void **state)
 static void test_roots(void **state)
 {
 	struct fixture *f = *state;
-	uint32_t version;
+	struct change_report report;
 	install_root(f);
 	root_to(f, "root2", 2, ROOT);
 	root_to(f, "root2forged", 2, OTHER);
 	root_to(f, "root4", 4, ROOT);
 	assert_int_equal(
-		change_set_root(f->cat, &by, path_of(f, "root2forged"), &version, &f->error), CAROUSEL_E_SIGNATURE);
-	assert_int_equal(change_set_root(f->cat, &by, path_of(f, "root4"), &version, &f->error), CAROUSEL_E_NEED_MORE);
-	assert_int_equal(change_set_root(f->cat, &by, path_of(f, "root2"), &version, &f->error), 0);
-	assert_int_equal(version, 2);
-	assert_int_equal(change_set_root(f->cat, &by, path_of(f, "roots"), &version, &f->error), 0);
-	assert_int_equal(version, 2); /* an old one changes nothing */
+		change_set_root(f->cat, &by, path_of(f, "root2forged"), &report, &f->error), CAROUSEL_E_SIGNATURE);
+	assert_int_equal(change_set_root(f->cat, &by, path_of(f, "root4"), &report, &f->error), CAROUSEL_E_NEED_MORE);
+	assert_int_equal(change_set_root(f->cat, &by, path_of(f, "root2"), &report, &f->error), 0);
+	assert_int_equal(report.version, 2);
+	assert_int_equal(change_set_root(f->cat, &by, path_of(f, "roots"), &report, &f->error), 0);
+	assert_int_equal(report.version, 2); /* an old one changes nothing */
 }
 
 /* What lies in the catalogue and does not hold is left out and named; the rest counts. */
@@ -537,6 +539,7 @@ static size_t count_images(const struct tx *tx)
 
 static void test_air_follows_the_catalogue(void **state)
 {
+	struct change_report report;
 	struct fixture *f = *state;
 	const struct tx_channel_config channel = {.name = "main", .rate_bps = 8000000};
 	struct tx_config config = {.tsi = 1, .channels = &channel, .num_channels = 1};
@@ -566,7 +569,7 @@ static void test_air_follows_the_catalogue(void **state)
 	assert_int_equal(count_images(other), 1);
 	tx_catalogue_free(before);
 	before = c;
-	assert_int_equal(change_withdraw(f->cat, &by, "box", 2, &f->error), 0);
+	assert_int_equal(change_withdraw(f->cat, &by, "box", 2, &report, &f->error), 0);
 	assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
 	assert_int_equal(air_apply(&air, before, c, 0), 0);
 	assert_int_equal(count_images(tx), 1);
