@@ -3,6 +3,7 @@
 #include "common/carousel_error.h"
 #include "sim/cli/load.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,42 +36,63 @@ static int show_progress(void *user, double done)
 }
 
 /* The child's whole life: plays its share and writes the report into the pipe. */
-static void jobs_child(const struct jobs *j, uint32_t job, int fd)
+static void jobs_child(const struct jobs *j, uint32_t job, FILE *out)
 {
 	struct report *report;
-	FILE *out = fdopen(fd, "w");
 	int result = j->play(j->scenario, j->shard + job * j->shards, j->shards * j->jobs,
 		job == 0 ? show_progress : NULL, NULL, &report);
-	if (result == 0 && out) {
+	if (result == 0) {
 		json_t *root = report_json(report, NULL);
 		if (root == NULL || json_dumpf(root, out, JSON_COMPACT | JSON_REAL_PRECISION(12)) != 0)
 			result = CAROUSEL_E_MEMORY;
 	}
 	if (result != 0)
 		cli_fail(j->cli, "%s", jobs_error(j->scenario, result));
-	if (out == NULL || fclose(out) != 0)
+	if (fclose(out) != 0)
 		result = CAROUSEL_E_IO;
 	_exit(result ? 1 : 0);
 }
 
+static void close_end(FILE *file, int fd)
+{
+	if (file)
+		fclose(file);
+	else
+		close(fd);
+}
+
+/* Both ends are whole before there is a child: afterwards nothing can go wrong that would have to be taken back. */
 static int jobs_start(struct jobs *j, uint32_t job)
 {
 	int fds[2];
+	FILE *in, *out;
 	if (pipe(fds) != 0)
 		return CAROUSEL_E_IO;
+	in = fdopen(fds[0], "r");
+	out = fdopen(fds[1], "w");
 	fflush(NULL);
-	j->pids[job] = fork();
+	j->pids[job] = in && out ? fork() : -1;
 	if (j->pids[job] == 0) {
-		close(fds[0]);
-		jobs_child(j, job, fds[1]);
+		fclose(in);
+		jobs_child(j, job, out);
 	}
-	close(fds[1]);
+	close_end(out, fds[1]);
 	if (j->pids[job] < 0) {
-		close(fds[0]);
+		close_end(in, fds[0]);
 		return CAROUSEL_E_IO;
 	}
-	j->pipes[job] = fdopen(fds[0], "r");
-	return j->pipes[job] ? 0 : CAROUSEL_E_IO;
+	j->pipes[job] = in;
+	return 0;
+}
+
+/* What the others play is of no use without all of them. */
+static void jobs_give_up(struct jobs *j, uint32_t started)
+{
+	for (uint32_t job = 0; job < started; job++) {
+		kill(j->pids[job], SIGKILL);
+		fclose(j->pipes[job]);
+		waitpid(j->pids[job], NULL, 0);
+	}
 }
 
 /* Takes one child's report over. */
@@ -103,6 +125,10 @@ static int jobs_play(struct jobs *j, struct report **report)
 		return j->play(j->scenario, j->shard, j->shards, show_progress, NULL, report);
 	while (started < j->jobs && (result = jobs_start(j, started)) == 0)
 		started++;
+	if (result != 0) {
+		jobs_give_up(j, started);
+		return result;
+	}
 	for (uint32_t job = 0; job < started; job++) {
 		const int collected = jobs_collect(j, job, report);
 		fclose(j->pipes[job]);

@@ -56,6 +56,11 @@ refuses 1 "as large as it is" "$sim" fleet "$stories/real.ini" --scale 2
 cmp a.json b.json || fail "the same seed gives another run"
 "$sim" run "$stories/map-change.ini" --jobs 3 --json jobs.json >/dev/null
 cmp a.json jobs.json || fail "jobs change what a run says"
+# Not all can be started: those that were are not waited for, a run of hours as it would be.
+started=$SECONDS
+refuses 1 "map-change.ini: " sh -c "ulimit -n 10; exec timeout 60 '$sim' run '$stories/map-change.ini' --scale 100000 --jobs 8 --json none.json"
+[ $((SECONDS - started)) -lt 50 ] || fail "jobs that are of no use any more are waited for"
+[ ! -e none.json ] || fail "a report of a part"
 "$sim" run "$stories/map-change.ini" --seed 5 --json c.json >/dev/null
 cmp -s a.json c.json && fail "another seed gives the same run"
 cp "$stories"/*.map .
