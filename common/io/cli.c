@@ -9,11 +9,34 @@
 
 #define CLI_OPTION_WIDTH 24
 
+#define CLI_LINE_BYTES 8192
+
+static void cli_tell(const struct cli *cli, const char *line)
+{
+	if (cli->tell)
+		cli->tell(cli->user, line);
+	else
+		fprintf(stderr, "%s\n", line);
+}
+
 __attribute__((format(printf, 2, 0))) static void cli_message(const struct cli *cli, const char *format, va_list args)
 {
-	fprintf(stderr, "%s%s%s: ", cli->program->name, cli->verb ? " " : "", cli->verb ? cli->verb->name : "");
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
+	char line[CLI_LINE_BYTES];
+	int len = snprintf(line, sizeof line, "%s%s%s: ", cli->program->name, cli->verb ? " " : "",
+		cli->verb ? cli->verb->name : "");
+	if (len > 0 && (size_t)len < sizeof line)
+		vsnprintf(line + len, sizeof line - (size_t)len, format, args);
+	cli_tell(cli, line);
+}
+
+void cli_say(const struct cli *cli, const char *format, ...)
+{
+	char line[CLI_LINE_BYTES];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(line, sizeof line, format, args);
+	va_end(args);
+	cli_tell(cli, line);
 }
 
 int cli_fail(const struct cli *cli, const char *format, ...)
@@ -50,25 +73,34 @@ static void cli_help(const struct cli_program *program, FILE *to)
 	fprintf(to, "\n`%s VERB --help` tells more; `--version` tells the version.\n", program->name);
 }
 
+/* What a program prints only counts when it has arrived. */
+static int cli_flush(const struct cli *cli, int result)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return result;
+	clearerr(stdout);
+	return result == CLI_OK ? cli_fail(cli, "stdout: %s", carousel_strerror(CAROUSEL_E_IO)) : result;
+}
+
 int cli_main(const struct cli_program *program, int argc, char **argv)
 {
-	struct cli cli = {program, NULL};
+	struct cli cli = {.program = program};
 	if (argc < 2) {
 		cli_help(program, stderr);
 		return CLI_USAGE;
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
 		cli_help(program, stdout);
-		return CLI_OK;
+		return cli_flush(&cli, CLI_OK);
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		printf("%s %s\n", program->name, CAROUSEL_VERSION);
-		return CLI_OK;
+		return cli_flush(&cli, CLI_OK);
 	}
 	for (size_t i = 0; i < program->verb_count; i++) {
 		if (strcmp(argv[1], program->verbs[i].name) == 0) {
 			cli.verb = &program->verbs[i];
-			return cli.verb->run(&cli, argc - 1, argv + 1);
+			return cli_flush(&cli, cli.verb->run(&cli, argc - 1, argv + 1));
 		}
 	}
 	return cli_usage(&cli, "no verb \"%s\"; `%s --help` lists them", argv[1], program->name);

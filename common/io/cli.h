@@ -30,9 +30,13 @@ struct cli_program {
 struct cli {
 	const struct cli_program *program;
 	const struct cli_verb *verb; /* NULL: none was named */
+	/* Where diagnostics go, a line without its end; NULL: stderr. */
+	void (*tell)(void *user, const char *line);
+	void *user;
 };
 
-/* Dispatches `program verb ...`; also `--help`, `help`, `VERB --help`, `--version`. Returns the exit status. */
+/* Dispatches `program verb ...`; also `--help`, `help`, `VERB --help`, `--version`. Returns the exit status, which is
+ * CLI_FAILED when all was well but stdout could not be written. */
 int cli_main(const struct cli_program *, int argc, char **argv);
 
 enum cli_type {
@@ -65,5 +69,7 @@ int cli_options(const struct cli *, const struct cli_option *, size_t count, int
 /* "carousel-tx publish: ..." on stderr; returns CLI_FAILED (cli_fail) or CLI_USAGE (cli_usage). */
 int cli_fail(const struct cli *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int cli_usage(const struct cli *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A diagnostic that names its place itself, "map:4:7: error: ...". */
+void cli_say(const struct cli *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -174,7 +174,7 @@ int document_parse_map(
 		return cli_fail(cli, "%s: this is no map", path);
 	if (policy_map_parse(NULL, (const char *)d->payload, d->payload_len, &options, map, &e) == 0)
 		return CLI_OK;
-	fprintf(stderr, "%s:%u:%u: error: %s\n", path, e.line, e.column, e.message);
+	cli_say(cli, "%s:%u:%u: error: %s", path, e.line, e.column, e.message);
 	return CLI_FAILED;
 }
 

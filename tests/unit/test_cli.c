@@ -150,12 +150,59 @@ static void test_wrong_use(void **state)
 	}
 }
 
+/* Standard output that cannot be written: what was to be told has not been, and the status says so. */
+static void test_full_stdout(void **state)
+{
+	static const char *const lines[] = {"--help", "--version", "go"};
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		char name[] = "tester", word[16], help[] = "--help", *argv[] = {name, word, i == 2 ? help : NULL, NULL};
+		int saved = dup(1), status;
+		fflush(stdout);
+		snprintf(word, sizeof word, "%s", lines[i]);
+		assert_non_null(freopen("/dev/full", "w", stdout));
+		status = cli_main(&program, i == 2 ? 3 : 2, argv);
+		fflush(stdout);
+		dup2(saved, 1);
+		close(saved);
+		clearerr(stdout);
+		assert_int_equal(status, CLI_FAILED);
+	}
+}
+
+static char told[256];
+
+static void keep(void *user, const char *line)
+{
+	assert_ptr_equal(user, told);
+	snprintf(told, sizeof told, "%s", line);
+}
+
+static void test_tell(void **state)
+{
+	const struct cli quiet = {.program = &program, .verb = &verbs[0], .tell = keep, .user = told};
+	char line[2 * 8192];
+	(void)state;
+	assert_int_equal(cli_fail(&quiet, "no %s", "way"), CLI_FAILED);
+	assert_string_equal(told, "tester go: no way");
+	assert_int_equal(cli_usage(&quiet, "no %s", "use"), CLI_USAGE);
+	assert_string_equal(told, "tester go: no use");
+	cli_say(&quiet, "map:%d:%d: error", 4, 7);
+	assert_string_equal(told, "map:4:7: error");
+	memset(line, 'x', sizeof line);
+	line[sizeof line - 1] = '\0';
+	cli_fail(&quiet, "%s", line); /* cut, not overrun */
+	assert_int_equal(strncmp(told, "tester go: xxx", 14), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dispatch),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_wrong_use),
+		cmocka_unit_test(test_full_stdout),
+		cmocka_unit_test(test_tell),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@
 #define ADDED_LINES 14u /* of future.map, beyond full-0.1.map */
 
 static const struct cli_program program = {"test_compatibility", "", NULL, 0};
-static const struct cli cli = {&program, NULL};
+static const struct cli cli = {.program = &program};
 
 /* *text is the caller's to free(). */
 static size_t load(const char *path, char **text)

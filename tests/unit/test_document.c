@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 static const struct cli_program program = {"policy-map", "test", NULL, 0};
-static const struct cli cli = {&program, NULL};
+static const struct cli cli = {.program = &program};
 static char dir[64];
 
 static int set_up(void **state)
