@@ -32,8 +32,9 @@ struct watch_conditions {
 	struct watch_condition list[WATCH_MAX_CONDITIONS];
 };
 
-/* "failure>1%,silent>500": SYNTAX, RANGE, UNKNOWN_WORD, LIMIT, DUPLICATE. */
-int watch_conditions_parse(const char *text, struct watch_conditions *);
+/* "failure>1%,silent>500": SYNTAX, RANGE, UNKNOWN_WORD, LIMIT, DUPLICATE; *wrong then is where in the text the wrong
+ * condition begins. */
+int watch_conditions_parse(const char *text, struct watch_conditions *, const char **wrong);
 const char *watch_measure_name(enum watch_measure);
 
 /* So many of so many boxes. */
@@ -51,5 +52,18 @@ struct watch_variable {
 };
 bool watch_hook(const struct cli *, const char *program, const char *draft, const struct watch_variable *, size_t count,
 	uint64_t timeout_ns);
+
+/* Looks that fail one after the other, told of and not told of again and again. */
+#define WATCH_LINE_BYTES 512u
+struct watch_trouble {
+	char line[WATCH_LINE_BYTES]; /* that was told last; "": none yet */
+	uint64_t told_ns, looks;     /* that failed since the last good one */
+	bool is_told;                /* something of these looks was */
+};
+/* One more, now, and why: is it to be told? At once, then another reason no sooner than after a minute, and the same
+ * one that goes on after an hour. */
+bool watch_trouble_add(struct watch_trouble *, const char *line, uint64_t now_ns);
+/* A look was good: how many failed before it; 0 also when nothing was told of them. */
+uint64_t watch_trouble_end(struct watch_trouble *);
 
 #endif

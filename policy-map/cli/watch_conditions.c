@@ -45,13 +45,14 @@ static int parse_condition(const char *text, size_t len, struct watch_condition 
 	return parse_limit(limit, c);
 }
 
-int watch_conditions_parse(const char *text, struct watch_conditions *out)
+int watch_conditions_parse(const char *text, struct watch_conditions *out, const char **wrong)
 {
 	out->count = 0;
 	for (;;) {
 		struct watch_condition *c = &out->list[out->count];
 		size_t len = strcspn(text, ",");
 		int result = out->count == WATCH_MAX_CONDITIONS ? CAROUSEL_E_LIMIT : parse_condition(text, len, c);
+		*wrong = text;
 		for (size_t i = 0; result == 0 && i < out->count; i++) {
 			if (out->list[i].measure == c->measure && out->list[i].is_count == c->is_count)
 				result = CAROUSEL_E_DUPLICATE;

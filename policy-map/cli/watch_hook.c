@@ -11,20 +11,24 @@
 
 #define POLL_NS 20000000u
 
-/* The child has its own group, so that what it started ends with it, and the signals that the watch itself blocks. */
+/* The child has its own group, so that what it started ends with it, and the signals that the watch itself blocks and
+ * passes over. */
 static int spawn(pid_t *pid, const char *program, const char *draft)
 {
 	char *const argv[] = {(char *)(uintptr_t)program, (char *)(uintptr_t)draft, NULL};
 	extern char **environ;
 	posix_spawnattr_t attributes;
-	sigset_t none;
+	sigset_t none, pipe;
 	int error = posix_spawnattr_init(&attributes);
 	if (error)
 		return error;
 	sigemptyset(&none);
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setpgroup(&attributes, 0);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	posix_spawnattr_setsigdefault(&attributes, &pipe);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF);
 	error = posix_spawnp(pid, program, NULL, &attributes, argv, environ);
 	posix_spawnattr_destroy(&attributes);
 	return error;

@@ -7,8 +7,10 @@
 static void test_parse(void **state)
 {
 	struct watch_conditions c;
+	const char *wrong;
 	(void)state;
-	assert_int_equal(watch_conditions_parse("failure>1%,attempt-failure>12.5%,below-minimum>0,silent>500", &c), 0);
+	assert_int_equal(
+		watch_conditions_parse("failure>1%,attempt-failure>12.5%,below-minimum>0,silent>500", &c, &wrong), 0);
 	assert_int_equal(c.count, 4);
 	assert_true(c.list[0].measure == WATCH_FAILURE && !c.list[0].is_count && c.list[0].limit == 100);
 	assert_true(c.list[1].measure == WATCH_ATTEMPT_FAILURE && c.list[1].limit == 1250);
@@ -21,40 +23,46 @@ static void test_refused(void **state)
 	static const struct {
 		const char *text;
 		int error;
+		size_t wrong; /* where the wrong condition begins */
 	} cases[] = {
-		{"", CAROUSEL_E_SYNTAX},
-		{"failure", CAROUSEL_E_SYNTAX},
-		{"failure>", CAROUSEL_E_SYNTAX},
-		{"failure>1%,", CAROUSEL_E_SYNTAX},
-		{",failure>1%", CAROUSEL_E_SYNTAX},
-		{"failure>1 %", CAROUSEL_E_SYNTAX},
-		{"failure>-1", CAROUSEL_E_SYNTAX},
-		{"failure>=1%", CAROUSEL_E_SYNTAX},
-		{"failure>101%", CAROUSEL_E_RANGE},
-		{"failures>1%", CAROUSEL_E_UNKNOWN_WORD},
-		{"failure>1%,failure>2%", CAROUSEL_E_DUPLICATE},
-		{"failure>1111111111111111111111111111111111111111111111111111111111111%", CAROUSEL_E_SYNTAX},
+		{"", CAROUSEL_E_SYNTAX, 0},
+		{"failure", CAROUSEL_E_SYNTAX, 0},
+		{"failure>", CAROUSEL_E_SYNTAX, 0},
+		{"failure>1%,", CAROUSEL_E_SYNTAX, 11},
+		{",failure>1%", CAROUSEL_E_SYNTAX, 0},
+		{"failure>1 %", CAROUSEL_E_SYNTAX, 0},
+		{"failure>-1", CAROUSEL_E_SYNTAX, 0},
+		{"failure>=1%", CAROUSEL_E_SYNTAX, 0},
+		{"failure>101%", CAROUSEL_E_RANGE, 0},
+		{"failures>1%", CAROUSEL_E_UNKNOWN_WORD, 0},
+		{"failure>1%,failure>2%", CAROUSEL_E_DUPLICATE, 11},
+		{"silent>5,failure>x,silent>1%", CAROUSEL_E_SYNTAX, 9},
+		{"failure>1111111111111111111111111111111111111111111111111111111111111%", CAROUSEL_E_SYNTAX, 0},
 	};
 	struct watch_conditions c;
+	const char *wrong;
 	(void)state;
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-		assert_int_equal(watch_conditions_parse(cases[i].text, &c), cases[i].error);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		assert_int_equal(watch_conditions_parse(cases[i].text, &c, &wrong), cases[i].error);
+		assert_int_equal(wrong - cases[i].text, cases[i].wrong);
+	}
 	assert_int_equal(
 		watch_conditions_parse("failure>1%,failure>1,silent>1%,silent>1,below-minimum>1%,below-minimum>1,"
 				       "attempt-failure>1%,attempt-failure>1",
-			&c),
+			&c, &wrong),
 		0);
 	assert_int_equal(
 		watch_conditions_parse("failure>1%,failure>1,silent>1%,silent>1,below-minimum>1%,below-minimum>1,"
 				       "attempt-failure>1%,attempt-failure>1,silent>2",
-			&c),
+			&c, &wrong),
 		CAROUSEL_E_LIMIT);
 }
 
 static bool is_over(const struct fleet_kpi_class *k, const char *text)
 {
 	struct watch_conditions c;
-	assert_int_equal(watch_conditions_parse(text, &c), 0);
+	const char *wrong;
+	assert_int_equal(watch_conditions_parse(text, &c, &wrong), 0);
 	return watch_is_over(k, &c.list[0], 20);
 }
 
