@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static int add_file(const struct cli *cli, struct catalogue *c, const char *path)
+static int add_file(const struct cli *cli, struct catalogue *c, const struct trust *trust, const char *path)
 {
 	struct catalogue_entry *entry;
 	struct document d;
@@ -27,6 +27,9 @@ static int add_file(const struct cli *cli, struct catalogue *c, const char *path
 		error = manifest_parse(&entry->manifest, d.payload, d.payload_len, NULL);
 	if (error == 0)
 		error = hash_sha256(d.payload, d.payload_len, entry->sha256);
+	if (error == 0)
+		entry->is_signed =
+			trust && d.is_envelope && trust_root_verify(&trust->root, TRUST_ROLE_IMAGE, &d.envelope) == 0;
 	document_deinit(&d);
 	if (error) {
 		memory_free(NULL, entry);
@@ -42,7 +45,8 @@ static bool ends_with(const char *name, const char *end)
 	return len >= end_len && strcmp(name + len - end_len, end) == 0;
 }
 
-static int add_entry(const struct cli *cli, struct catalogue *c, const char *dir, const char *name, bool is_objects)
+static int add_entry(const struct cli *cli, struct catalogue *c, const struct trust *trust, const char *dir,
+	const char *name, bool is_objects)
 {
 	char path[4096];
 	int n = snprintf(path, sizeof path, is_objects ? "%s/%s/manifest.dsse" : "%s/%s", dir, name);
@@ -52,10 +56,10 @@ static int add_entry(const struct cli *cli, struct catalogue *c, const char *dir
 		return cli_fail(cli, "%s: the path is too long", dir);
 	if (is_objects && access(path, F_OK) != 0)
 		return CLI_OK;
-	return add_file(cli, c, path);
+	return add_file(cli, c, trust, path);
 }
 
-int catalogue_load(const struct cli *cli, const char *dir, struct catalogue *c)
+int catalogue_load(const struct cli *cli, const char *dir, const struct trust *trust, struct catalogue *c)
 {
 	char objects[4096];
 	bool is_objects;
@@ -70,7 +74,7 @@ int catalogue_load(const struct cli *cli, const char *dir, struct catalogue *c)
 	if (handle == NULL)
 		return cli_fail(cli, "%s: %s", dir, carousel_strerror(file_error(errno)));
 	while (result == CLI_OK && (item = readdir(handle)) != NULL)
-		result = add_entry(cli, c, is_objects ? objects : dir, item->d_name, is_objects);
+		result = add_entry(cli, c, trust, is_objects ? objects : dir, item->d_name, is_objects);
 	closedir(handle);
 	if (result != CLI_OK)
 		catalogue_deinit(c);
@@ -85,11 +89,12 @@ void catalogue_deinit(struct catalogue *c)
 	memset(c, 0, sizeof *c);
 }
 
-const struct manifest *catalogue_find(const struct catalogue *c, const uint8_t sha256[HASH_SHA256_BYTES])
+const struct catalogue_entry *catalogue_find(const struct catalogue *c, const uint8_t sha256[HASH_SHA256_BYTES])
 {
-	for (size_t i = 0; i < c->count; i++) {
+	const struct catalogue_entry *found = NULL;
+	for (size_t i = 0; i < c->count && (found == NULL || !found->is_signed); i++) {
 		if (memcmp(c->entries[i]->sha256, sha256, HASH_SHA256_BYTES) == 0)
-			return &c->entries[i]->manifest;
+			found = c->entries[i];
 	}
-	return NULL;
+	return found;
 }

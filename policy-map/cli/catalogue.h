@@ -4,12 +4,16 @@
 
 #include "common/io/cli.h"
 #include "policy-map/manifest.h"
+#include "policy-map/trust.h"
+
+#include <stdbool.h>
 
 #define CATALOGUE_MAX_MANIFESTS 4096u
 
 struct catalogue_entry {
 	uint8_t sha256[HASH_SHA256_BYTES]; /* of the payload */
 	struct manifest manifest;
+	bool is_signed; /* as the role image of the trust asks for */
 };
 
 struct catalogue {
@@ -18,9 +22,10 @@ struct catalogue {
 };
 
 /* Reads DIR/objects/<digest>/manifest.dsse, or the *.dsse and *.manifest files of DIR itself when it has no objects.
- * Signatures are not looked at: that is for verify and for the headend. A file that is no manifest is an error. */
-int catalogue_load(const struct cli *, const char *dir, struct catalogue *);
+ * Without trust (NULL) no signature is looked at. A file that is no manifest is an error. */
+int catalogue_load(const struct cli *, const char *dir, const struct trust *, struct catalogue *);
 void catalogue_deinit(struct catalogue *);
-const struct manifest *catalogue_find(const struct catalogue *, const uint8_t sha256[HASH_SHA256_BYTES]);
+/* NULL: none. Of several with this payload one that is signed. */
+const struct catalogue_entry *catalogue_find(const struct catalogue *, const uint8_t sha256[HASH_SHA256_BYTES]);
 
 #endif

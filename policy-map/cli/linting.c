@@ -52,8 +52,9 @@ static void report_syntax(void *user, const struct policy_map_error *e)
 
 static const struct manifest *find_manifest(void *user, const uint8_t sha256[HASH_SHA256_BYTES])
 {
-	struct run *run = user;
-	return catalogue_find(&run->catalogue, sha256);
+	const struct run *run = user;
+	const struct catalogue_entry *entry = catalogue_find(&run->catalogue, sha256);
+	return entry ? &entry->manifest : NULL;
 }
 
 static const struct manifest *published(void *user, size_t i)
@@ -152,7 +153,7 @@ int linting_run(const struct cli *cli, const char *path, const struct document *
 	if (l->previous_path)
 		result = load_previous(cli, l->previous_path, &previous);
 	if (result == CLI_OK && l->catalogue_path)
-		result = catalogue_load(cli, l->catalogue_path, &run.catalogue);
+		result = catalogue_load(cli, l->catalogue_path, NULL, &run.catalogue);
 	if (result == CLI_OK && l->fleet_path)
 		result = load_fleet(cli, l->fleet_path, &run);
 	if (result == CLI_OK)

@@ -21,7 +21,7 @@ static const struct cli_verb verbs[] = {
 	{"sign", "--role ROLE --key KEY IN OUT", "check a document and sign it", verb_sign},
 	{"verify", "--trust ROOTS FILE", "who signed, and whose signature is missing", verb_verify},
 	{"show", "FILE", "a map as a grid, or any other document", verb_show},
-	{"ready", "MAP --trust ROOTS [--catalogue DIR] [--fleet DB] [--audit FILE]",
+	{"ready", "MAP --trust ROOTS [--previous MAP] [--catalogue DIR] [--fleet DB] [--audit FILE]",
 		"the checklist before a first roll-out", verb_ready},
 	{"audit", "VERB ...", "the log of signings: verify, show", verb_audit},
 	{"explain", "--map FILE --class CLASS ...", "what a map makes a box do, and why", verb_explain},
