@@ -61,9 +61,9 @@ enum carousel_rx_file {
 };
 
 /* Every function returns 0 or a negative code; all bytes or an error. Called only inside jobs and, for
- * RX_STATE, RX_DOCUMENTS and RX_SLOT_TARGET's size, inside carousel_rx_new(). Two jobs may be under way
- * on two threads: calls on one file may overlap in time, but never two writes to the same bytes, as pread(2), pwrite(2)
- * and fdatasync(2) allow; truncate and replace come alone.
+ * RX_STATE, RX_DOCUMENTS and RX_SLOT_TARGET's size, inside carousel_rx_new(). Several jobs may be under way
+ * on threads of their own: calls on one file may overlap in time, but never two writes to the same bytes, as pread(2),
+ * pwrite(2) and fdatasync(2) allow; truncate and replace come alone.
  * read past the end of a file is NEED_MORE. write past the end makes a regular file longer and is NO_SPACE on a device.
  */
 struct carousel_rx_storage {
@@ -188,7 +188,7 @@ struct carousel_rx_config {
 	size_t memory_bytes;       /* all that the library allocates; default 12 MiB: a process of 16 MiB in all */
 	uint64_t spill_bytes;      /* at most this much in RX_SPILL; default 64 symbols a block */
 	uint64_t write_rate_bps;   /* to the slot, bits per second; 0: unlimited */
-	uint64_t sync_interval_ns; /* how much may be lost in a power cut, a running decode aside; default 1 s */
+	uint64_t sync_interval_ns; /* how much may be lost in a power cut, besides what a sync takes; default 1 s */
 
 	enum carousel_rx_prefetch prefetch;
 	enum carousel_rx_offers offers;
@@ -235,15 +235,15 @@ CAROUSEL_API enum carousel_rx_appetite carousel_rx_appetite(const struct carouse
 CAROUSEL_API uint64_t carousel_rx_deadline(const struct carousel_rx *);
 CAROUSEL_API int carousel_rx_on_deadline(struct carousel_rx *, uint64_t now_ns);
 
-/* The next piece of work, or NULL. Several may be under way at once (at most three: one that writes symbols,
- * one that decodes or hashes, one for small things: documents, state, boot loader). Each is run once, by any
- * thread, and then handed back. */
+/* The next piece of work, or NULL. Several may be under way at once (at most four: one that writes symbols,
+ * one that syncs them, one that decodes or hashes, one for small things: documents, state, boot loader). Each is run
+ * once, by any thread, and then handed back. */
 CAROUSEL_API struct carousel_job *carousel_rx_next_job(struct carousel_rx *);
 CAROUSEL_API void carousel_job_run(struct carousel_job *);
 CAROUSEL_API int carousel_rx_job_done(struct carousel_rx *, struct carousel_job *, uint64_t now_ns);
-/* 1 for decoding, hashing and scanning, at which the processor is for long and for which reception does not wait: an
- * owner may run them on threads of lower priority. The others are short, and while they wait carousel_rx_appetite() may
- * come to say that no more fits. */
+/* 1 for decoding, hashing and scanning, at which the processor is for long and for which no other job waits: they hold
+ * no lock, write nothing but RX_SCRATCH and sync nothing. An owner may run them on threads of lower priority. The
+ * others are short, and while they wait carousel_rx_appetite() may come to say that no more fits. */
 CAROUSEL_API int carousel_job_is_background(const struct carousel_job *);
 
 /* 0, or REFUSED (the rule or the state forbids it; status tells why), ARGUMENT, NOT_FOUND (nothing is offered). */

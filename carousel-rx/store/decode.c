@@ -352,7 +352,7 @@ static int decode_one(struct decode *d, struct decode_block *b)
 		return result;
 	if (d->held.num_bad) {
 		b->outcome = DECODE_DAMAGED;
-		return held_drop(&d->held);
+		return 0;
 	}
 	if (d->held.num_missing)
 		result = decode_solve(d, &target, &b->outcome);
@@ -363,7 +363,6 @@ static int decode_one(struct decode *d, struct decode_block *b)
 	decode_describe(d, b);
 	if (b->outcome != DECODE_DONE)
 		return 0;
-	b->num_missing = d->held.num_missing;
 	if (d->held.identities_only)
 		return 0;
 	if (d->has_index) {
@@ -372,18 +371,19 @@ static int decode_one(struct decode *d, struct decode_block *b)
 			return result;
 		if (d->held.num_bad) {
 			b->outcome = DECODE_DAMAGED;
-			return held_drop(&d->held);
+			return 0;
 		}
 		b->is_verified = true;
 		decode_describe(d, b);
 	}
+	b->num_missing = d->held.num_missing;
 	result = decode_check_scratch(&d->held, b->sbn, target.scratch, b->num_missing, &b->copy_crc,
 		d->payload + b->payload + JOURNAL_BLOCK_BYTES);
 	d->scratch_used += (uint64_t)b->num_missing * d->held.io->geometry->symbol_size;
 	return result;
 }
 
-/* ---- the job ------------------------------------------------------------------------------------ */
+/* ---- the jobs ----------------------------------------------------------------------------------- */
 
 /* From here on the scratch counts: what it replaces may go. */
 static int decode_commit_scratch(struct decode *d)
@@ -392,7 +392,8 @@ static int decode_commit_scratch(struct decode *d)
 	uint8_t copies[DECODE_BATCH * JOURNAL_COPY_BYTES];
 	uint64_t offset = 0;
 	size_t len = 0;
-	int result = place_io_sync(h->io, RX_SCRATCH);
+	/* What was received meanwhile first: that others wait for. */
+	int result = journal_sync_data(h->journal, h->io);
 	for (uint32_t i = 0; i < d->num_blocks; i++) {
 		if (d->block[i].num_missing == 0)
 			continue;
@@ -402,7 +403,7 @@ static int decode_commit_scratch(struct decode *d)
 		len += JOURNAL_COPY_BYTES;
 	}
 	if (result == 0)
-		result = journal_sync_data(h->journal, h->io);
+		result = place_io_sync(h->io, RX_SCRATCH);
 	if (result == 0)
 		result = journal_append(h->journal, h->io, JOURNAL_COPY, copies, len);
 	if (result == 0)
@@ -452,8 +453,31 @@ int decode_run(struct decode *d)
 			result = decode_one(d, &d->block[i]);
 		is_damaged = d->block[i].outcome == DECODE_DAMAGED || is_damaged;
 	}
-	if (d->held.identities_only)
-		return result;
+	return result;
+}
+
+static bool decode_has(const struct decode *d, enum decode_outcome outcome)
+{
+	for (uint32_t i = 0; i < d->num_blocks; i++)
+		if (d->block[i].outcome == outcome)
+			return true;
+	return false;
+}
+
+bool decode_syncs(const struct decode *d)
+{
+	return !d->held.identities_only && (decode_has(d, DECODE_DONE) || decode_has(d, DECODE_RESET));
+}
+
+bool decode_has_outcome(const struct decode *d)
+{
+	return decode_syncs(d) || (!d->held.identities_only && decode_has(d, DECODE_DAMAGED));
+}
+
+int decode_commit(struct decode *d)
+{
+	/* The block that is damaged is the last that was loaded. */
+	int result = decode_has(d, DECODE_DAMAGED) ? held_drop(&d->held) : 0;
 	if (result == 0 && d->scratch_used)
 		result = decode_commit_scratch(d);
 	return result ? result : decode_commit_blocks(d);

@@ -1,8 +1,9 @@
-/* decode.h - a job that turns blocks that have enough symbols into blocks that are done.
+/* decode.h - two jobs that turn blocks that have enough symbols into blocks that are done.
  *
- * For each block: read back and check what is held, plan, decode what is missing into the scratch, strip by strip.
- * Then for all of them: sync slot and scratch, journal that the scratch counts (COPY), copy it to its places, sync,
- * journal that the blocks are done (BLOCK). Small blocks go in batches, so that a sync serves many. */
+ * The first, for each block: read back and check what is held, plan, decode what is missing into the scratch, strip by
+ * strip. It may take for ever on a box that is busy: it writes nothing but the scratch, syncs nothing and waits for
+ * nobody. The second, for all of them: sync slot and scratch, journal that the scratch counts (COPY), copy it to its
+ * places, sync, journal that the blocks are done (BLOCK). Small blocks go in batches, so that a sync serves many. */
 #ifndef CAROUSEL_RX_STORE_DECODE_H
 #define CAROUSEL_RX_STORE_DECODE_H
 
@@ -58,8 +59,13 @@ void decode_init(struct decode *, const struct decode_memory *, uint8_t *mem, st
 /* Whether another block fits the batch: on the receiver's thread, before the job. */
 bool decode_has_room(const struct decode *, uint32_t sbn);
 void decode_add(struct decode *, uint32_t sbn);
-/* The job. */
+/* The first job. */
 int decode_run(struct decode *);
+/* Whether the second has anything to do, and whether it syncs what had been journaled before. */
+bool decode_has_outcome(const struct decode *);
+bool decode_syncs(const struct decode *);
+/* The second job. */
+int decode_commit(struct decode *);
 /* On the receiver's thread: the map learns what came of it. */
 void decode_finish(struct decode *, struct place_map *);
 

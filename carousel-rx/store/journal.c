@@ -108,9 +108,11 @@ int journal_create(struct journal *j, struct place_io *io)
 	if (result == 0)
 		result = place_io_sync(io, RX_JOURNAL);
 	j->generation++;
-	j->epoch = j->sequence = 0;
+	j->epoch = 0;
+	j->sequence = 0;
 	j->copy = 0;
-	j->start = j->end = JOURNAL_START;
+	j->start = JOURNAL_START;
+	j->end = JOURNAL_START;
 	journal_seed(j);
 	if (result == 0)
 		result = journal_write_super(j, io);
@@ -210,19 +212,20 @@ static int journal_append_locked(
 	struct journal *j, struct place_io *io, enum journal_type type, const void *payload, size_t len)
 {
 	uint8_t head[JOURNAL_HEAD_BYTES];
+	uint64_t end = j->end;
 	int result;
 	bytes_put_le32(head, JOURNAL_MAGIC | (uint32_t)type);
 	bytes_put_le32(head + 4, (uint32_t)len);
 	bytes_put_le32(head + 8, j->epoch);
 	bytes_put_le32(head + 12, j->sequence + 1);
 	bytes_put_le32(head + 16, journal_crc(journal_crc(j->crc_seed, head, 16), payload, len));
-	result = place_io_write(io, RX_JOURNAL, j->end, head, sizeof(head));
+	result = place_io_write(io, RX_JOURNAL, end, head, sizeof(head));
 	if (result == 0 && len)
-		result = place_io_write(io, RX_JOURNAL, j->end + sizeof(head), payload, len);
+		result = place_io_write(io, RX_JOURNAL, end + sizeof(head), payload, len);
 	if (result)
 		return result;
 	j->sequence++;
-	j->end += sizeof(head) + len;
+	j->end = end + sizeof(head) + len;
 	return 0;
 }
 
@@ -241,7 +244,8 @@ int journal_append(struct journal *j, struct place_io *io, enum journal_type typ
 	if (result)
 		return result;
 	pthread_mutex_lock(&j->lock);
-	j->has_spill = j->has_spill || type == JOURNAL_SPILL;
+	if (type == JOURNAL_SPILL)
+		j->has_spill = true;
 	result = journal_append_locked(j, io, type, payload, len);
 	pthread_mutex_unlock(&j->lock);
 	return result;
@@ -258,15 +262,10 @@ int journal_mark(struct journal *j, struct place_io *io, uint32_t sequence)
 
 int journal_sync_data(struct journal *j, struct place_io *io)
 {
-	uint32_t sequence;
-	bool has_spill;
-	int result;
-	pthread_mutex_lock(&j->lock);
-	sequence = j->sequence;
-	has_spill = j->has_spill;
-	pthread_mutex_unlock(&j->lock);
-	result = place_io_sync(io, RX_SLOT_TARGET);
-	if (result == 0 && has_spill)
+	/* Whoever appends says first that there is a spill: what this record counts of it is seen. */
+	uint32_t sequence = j->sequence;
+	int result = place_io_sync(io, RX_SLOT_TARGET);
+	if (result == 0 && j->has_spill)
 		result = place_io_sync(io, RX_SPILL);
 	return result ? result : journal_mark(j, io, sequence);
 }
@@ -277,7 +276,8 @@ void journal_fork(struct journal *to, const struct journal *from, uint64_t start
 	pthread_mutex_init(&to->lock, NULL);
 	to->generation++;
 	to->copy = !from->copy;
-	to->start = to->end = start;
+	to->start = start;
+	to->end = start;
 	journal_seed(to);
 }
 
@@ -291,38 +291,30 @@ int journal_replace(struct journal *from, struct place_io *io, struct journal *t
 	if (result)
 		return result;
 	from->generation = to->generation;
-	from->sequence = to->sequence;
+	from->sequence = journal_sequence(to);
 	from->crc_seed = to->crc_seed;
 	from->copy = to->copy;
 	from->start = to->start;
-	from->end = to->end;
+	from->end = journal_end(to);
 	return 0;
 }
 
 uint64_t journal_after(const struct journal *j)
 {
-	return (j->end + JOURNAL_SUPER_STEP - 1) / JOURNAL_SUPER_STEP * JOURNAL_SUPER_STEP;
+	return (journal_end(j) + JOURNAL_SUPER_STEP - 1) / JOURNAL_SUPER_STEP * JOURNAL_SUPER_STEP;
 }
 
-uint32_t journal_sequence(struct journal *j)
+uint32_t journal_sequence(const struct journal *j)
 {
-	uint32_t sequence;
-	pthread_mutex_lock(&j->lock);
-	sequence = j->sequence;
-	pthread_mutex_unlock(&j->lock);
-	return sequence;
+	return j->sequence;
 }
 
-uint64_t journal_end(struct journal *j)
+uint64_t journal_end(const struct journal *j)
 {
-	uint64_t end;
-	pthread_mutex_lock(&j->lock);
-	end = j->end;
-	pthread_mutex_unlock(&j->lock);
-	return end;
+	return j->end;
 }
 
-uint64_t journal_bytes(struct journal *j)
+uint64_t journal_bytes(const struct journal *j)
 {
 	return journal_end(j) - j->start;
 }

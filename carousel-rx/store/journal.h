@@ -11,13 +11,16 @@
  * taken only for symbols that are read back and match their check (symbol_check.h). BLOCK and COPY are written after
  * their data was synced.
  *
- * Thread rule: append and mark may be called by both lanes of jobs (a lock inside); open, scan and rewrite by one. */
+ * Thread rule: append and mark may be called by several jobs at once, none of them of low priority: they wait for each
+ * other's writes (a lock inside). Open and rewrite by one alone. What asks (sequence, end, bytes) and scanning wait for
+ * nobody. */
 #ifndef CAROUSEL_RX_STORE_JOURNAL_H
 #define CAROUSEL_RX_STORE_JOURNAL_H
 
 #include "carousel-rx/store/geometry.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 enum journal_type {
 	JOURNAL_EPOCH = 1,    /* nothing: a new opening */
@@ -51,11 +54,13 @@ struct journal {
 	struct place_io *io; /* of the lane that opens */
 	pthread_mutex_t lock;
 	uint8_t key[32]; /* digest of the image's identity */
-	uint32_t generation, epoch, sequence;
+	uint32_t generation, epoch;
+	_Atomic uint32_t sequence; /* of the last record that is written */
 	uint32_t crc_seed;
-	int copy;            /* which superblock copy is the newest */
-	uint64_t start, end; /* of the region */
-	bool has_spill;      /* a SPILL was appended or found: the spill is to be synced too */
+	int copy;       /* which superblock copy is the newest */
+	uint64_t start; /* of the region */
+	_Atomic uint64_t end;
+	atomic_bool has_spill; /* a SPILL was appended or found: the spill is to be synced too */
 };
 
 struct journal_record {
@@ -110,10 +115,10 @@ int journal_replace(struct journal *from, struct place_io *, struct journal *to)
 /* Behind the region, where another may start. */
 uint64_t journal_after(const struct journal *);
 
-/* Of the last record. */
-uint32_t journal_sequence(struct journal *);
+/* Of the last record that is written. These never wait. */
+uint32_t journal_sequence(const struct journal *);
 /* Offset in the file behind the last record, and the length of the region of records. */
-uint64_t journal_end(struct journal *);
-uint64_t journal_bytes(struct journal *);
+uint64_t journal_end(const struct journal *);
+uint64_t journal_bytes(const struct journal *);
 
 #endif

@@ -48,12 +48,13 @@ static bool store_is_same(const struct store_image *a, const struct store_image 
 
 int store_end(struct store *s)
 {
-	if (s->write.is_running || s->work.is_running)
+	if (s->write.is_running || s->sync.is_running || s->work.is_running)
 		return CAROUSEL_E_BUSY;
 	store_tables_deinit(s);
 	s->phase = STORE_IDLE;
 	s->error = 0;
-	s->is_suspect = s->wants_index = s->wants_compact = s->wants_edges = s->has_seen_edges = false;
+	s->is_suspect = s->wants_index = s->wants_compact = s->wants_commit = s->wants_edges = s->has_seen_edges =
+		false;
 	s->has_given_up_index = false;
 	memset(&s->look, 0, sizeof(s->look));
 	s->is_probe = s->is_dirty = s->wants_flush = s->wants_verify = s->wants_start_over = false;

@@ -5,8 +5,10 @@
  * symbol lies where. When a block has enough it is decoded in column strips, what lies in foreign places goes
  * through the scratch file, the block is checked against the signed index, and is done.
  *
- * Everything that touches storage or decodes happens inside jobs; at most one of each lane is under way:
- * STORE_LANE_WRITE (staged symbols to the slot, sync, journal) and STORE_LANE_WORK (open, decode, verify). */
+ * Everything that touches storage or decodes happens inside jobs, at most one of each of three lanes under way: one
+ * writes what is staged to slot and journal, one syncs both, one does everything else (opening, decoding, verifying).
+ * The first two wait for nothing that is in the background; what is in the background (job.h) reads, computes and
+ * writes the scratch, and holds nothing that another job could want. */
 #ifndef CAROUSEL_RX_STORE_STORE_H
 #define CAROUSEL_RX_STORE_STORE_H
 

@@ -15,8 +15,8 @@
 enum store_work {
 	WORK_OPEN,
 	WORK_START_OVER,
-	WORK_SYNC,
 	WORK_DECODE,
+	WORK_COMMIT, /* what came of it */
 	WORK_VERIFY,
 	WORK_INDEX_OPEN,
 	WORK_INDEX_LOOK,
@@ -29,7 +29,12 @@ struct write_job {
 	struct store *store;
 	struct staging_buffer *buffer;
 	bool is_running;
-	uint64_t journal_bytes; /* afterwards: the receiver's thread does not wait for the journal's lock */
+};
+
+struct sync_job {
+	struct carousel_job job;
+	struct store *store;
+	bool is_running;
 };
 
 /* Chunks that are looked up in index and slot by one job. */
@@ -50,7 +55,6 @@ struct work_job {
 	struct store *store;
 	enum store_work kind;
 	bool is_running;
-	uint64_t journal_bytes; /* as above */
 };
 
 /* An allocator that counts what the store holds; the receiver's thread only. */
@@ -81,11 +85,12 @@ struct store {
 	void *decode_memory;
 	bool has_tables; /* all of the above are initialised */
 
-	struct place_io write_io, work_io;
+	struct place_io write_io, sync_io, work_io;
 	struct write_job write;
+	struct sync_job sync;
 	struct work_job work;
 	struct store_look look;
-	bool wants_flush, wants_verify, wants_start_over, wants_index, wants_compact, is_dirty;
+	bool wants_flush, wants_verify, wants_start_over, wants_index, wants_compact, wants_commit, is_dirty;
 	bool is_suspect;           /* the whole was not right, and no block was found that is to blame */
 	bool has_given_up_index;   /* what is suspect does not wait for one */
 	bool wants_edges;          /* chunks that lie in two blocks are to be checked */

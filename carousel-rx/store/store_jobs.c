@@ -33,16 +33,15 @@ static void write_run(struct carousel_job *job)
 	struct write_job *w = (struct write_job *)(void *)job;
 	struct store *s = w->store;
 	job->result = staging_write(&s->staging, w->buffer, &s->write_io, &s->journal);
-	w->journal_bytes = journal_bytes(&s->journal);
 }
 
 /* Garbage comes from blocks that are done and from symbols that came one by one. */
-static void jobs_look_at_journal(struct store *s, uint64_t journal_bytes)
+static void jobs_look_at_journal(struct store *s)
 {
 	uint64_t live;
 	if (s->config.allow_absent)
 		return;
-	s->journal_bytes_seen = journal_bytes;
+	s->journal_bytes_seen = journal_bytes(&s->journal);
 	if (s->phase != STORE_RECEIVING || s->journal_bytes_seen <= s->compact_at)
 		return;
 	live = compact_live_bytes(&s->map);
@@ -71,7 +70,7 @@ static int write_done(struct carousel_job *job, uint64_t now_ns)
 	if (!s->is_dirty)
 		s->dirty_since_ns = now_ns;
 	s->is_dirty = true;
-	jobs_look_at_journal(s, w->journal_bytes);
+	jobs_look_at_journal(s);
 	return 0;
 }
 
@@ -89,7 +88,58 @@ static uint64_t write_time(const struct store *s)
 	return at < s->write_allowed_ns ? s->write_allowed_ns : at;
 }
 
-/* ---- the other lane ----------------------------------------------------------------------------- */
+/* ---- syncing ------------------------------------------------------------------------------------ */
+
+static void sync_run(struct carousel_job *job)
+{
+	struct store *s = ((struct sync_job *)(void *)job)->store;
+	job->result = journal_sync_data(&s->journal, &s->sync_io);
+}
+
+static int sync_done(struct carousel_job *job, uint64_t now_ns)
+{
+	struct store *s = ((struct sync_job *)(void *)job)->store;
+	s->sync.is_running = false;
+	jobs_account(s, &s->sync_io, now_ns);
+	if (job->result) {
+		store_break(s, job->result);
+		return 0;
+	}
+	jobs_look_at_journal(s);
+	store_look_synced(s);
+	return 0;
+}
+
+/* What a sync would make safe is safe by another: nothing is to be done for it until more is written. */
+static void sync_begun(struct store *s)
+{
+	s->is_dirty = false;
+	s->journal_at_sync = s->journal_bytes_seen;
+}
+
+/* Symbols that were journaled and not synced are read back after a restart; their list must fit there. */
+static bool sync_is_urgent(const struct store *s, uint64_t journal_now)
+{
+	/* Twenty bytes an entry there, seven and more in the journal. */
+	size_t room = (s->decode.decoder_bytes - JOURNAL_SCAN_BYTES) / 20 * JOURNAL_PACKED_BYTES;
+	return journal_now - s->journal_at_sync > room - 2 * (size_t)s->staging.cap * JOURNAL_ENTRY_BYTES;
+}
+
+/* When the next sync is due; UINT64_MAX: none, or another job is at it or must come first. */
+static uint64_t sync_time(const struct store *s)
+{
+	if (!s->is_dirty || s->phase != STORE_RECEIVING || s->sync.is_running || s->wants_commit)
+		return UINT64_MAX;
+	if (s->work.is_running ? !s->work.job.is_background : s->wants_compact)
+		return UINT64_MAX;
+	if (s->wants_flush && !s->write.is_running && s->staging.buffer[s->staging.filling].used == 0)
+		return 0;
+	if (sync_is_urgent(s, s->journal_bytes_seen))
+		return 0;
+	return s->dirty_since_ns + s->config.sync_interval_ns;
+}
+
+/* ---- everything else ---------------------------------------------------------------------------- */
 
 static void work_run(struct carousel_job *job)
 {
@@ -102,11 +152,11 @@ static void work_run(struct carousel_job *job)
 	case WORK_START_OVER:
 		job->result = journal_create(&s->journal, &s->work_io);
 		break;
-	case WORK_SYNC:
-		job->result = journal_sync_data(&s->journal, &s->work_io);
-		break;
 	case WORK_DECODE:
 		job->result = decode_run(&s->decode);
+		break;
+	case WORK_COMMIT:
+		job->result = decode_commit(&s->decode);
 		break;
 	case WORK_VERIFY:
 		job->result = verify_run(&s->verify);
@@ -125,10 +175,9 @@ static void work_run(struct carousel_job *job)
 		job->result = compact_run(&s->decode, &s->journal);
 		break;
 	}
-	w->journal_bytes = journal_bytes(&s->journal);
 }
 
-/* What reception waits for is not among them: opening, syncing, compacting. */
+/* What reception or a sync waits for is not among them: opening, committing, compacting. */
 static bool work_is_background(enum store_work kind)
 {
 	return kind == WORK_DECODE || kind == WORK_VERIFY || kind == WORK_INDEX_OPEN || kind == WORK_INDEX_LOOK ||
@@ -207,6 +256,14 @@ static void work_verified(struct store *s, int result)
 		map_suspect(&s->map, sbn);
 }
 
+static void work_decoded(struct store *s, uint64_t now_ns)
+{
+	decode_finish(&s->decode, &s->map);
+	s->is_suspect = s->is_suspect && !s->decode.has_damage;
+	s->ready_since_ns = now_ns;
+	work_check_complete(s, now_ns);
+}
+
 static int work_done(struct carousel_job *job, uint64_t now_ns)
 {
 	struct work_job *w = (struct work_job *)(void *)job;
@@ -215,27 +272,29 @@ static int work_done(struct carousel_job *job, uint64_t now_ns)
 	w->is_running = false;
 	s->hungry_sbn = 0;
 	jobs_account(s, &s->work_io, now_ns);
+	if (s->phase == STORE_BROKEN)
+		return 0;
 	if (w->kind == WORK_VERIFY && result == CAROUSEL_E_NEED_MORE)
 		return 0;
 	if (result && !((w->kind == WORK_VERIFY || w->kind == WORK_INDEX_OPEN) && result == CAROUSEL_E_DIGEST)) {
 		store_break(s, result);
 		return 0;
 	}
-	jobs_look_at_journal(s, w->journal_bytes);
+	jobs_look_at_journal(s);
 	switch (w->kind) {
 	case WORK_OPEN:
 	case WORK_START_OVER:
 		s->wants_start_over = false;
 		work_opened(s, now_ns);
 		break;
-	case WORK_SYNC:
-		store_look_synced(s);
-		break;
 	case WORK_DECODE:
-		decode_finish(&s->decode, &s->map);
-		s->is_suspect = s->is_suspect && !s->decode.has_damage;
-		s->ready_since_ns = now_ns;
-		work_check_complete(s, now_ns);
+		s->wants_commit = decode_has_outcome(&s->decode);
+		if (!s->wants_commit)
+			work_decoded(s, now_ns);
+		break;
+	case WORK_COMMIT:
+		s->wants_commit = false;
+		work_decoded(s, now_ns);
 		break;
 	case WORK_VERIFY:
 		s->wants_verify = false;
@@ -287,25 +346,6 @@ static uint64_t decode_time(const struct store *s)
 	return at < s->write_allowed_ns ? s->write_allowed_ns : at;
 }
 
-/* Symbols that were journaled and not synced are read back after a restart; their list must fit there. */
-static bool sync_is_urgent(const struct store *s, uint64_t journal_now)
-{
-	/* Twenty bytes an entry there, seven and more in the journal. */
-	size_t room = (s->decode.decoder_bytes - JOURNAL_SCAN_BYTES) / 20 * JOURNAL_PACKED_BYTES;
-	return journal_now - s->journal_at_sync > room - 2 * (size_t)s->staging.cap * JOURNAL_ENTRY_BYTES;
-}
-
-static uint64_t sync_time(const struct store *s)
-{
-	if (!s->is_dirty || s->phase != STORE_RECEIVING)
-		return UINT64_MAX;
-	if (s->wants_flush && !s->write.is_running && s->staging.buffer[s->staging.filling].used == 0)
-		return 0;
-	if (sync_is_urgent(s, s->journal_bytes_seen))
-		return 0;
-	return s->dirty_since_ns + s->config.sync_interval_ns;
-}
-
 static struct carousel_job *work_start(struct store *s, enum store_work kind)
 {
 	s->work.kind = kind;
@@ -319,11 +359,27 @@ static struct carousel_job *decode_start(struct store *s)
 {
 	while (map_has_ready(&s->map) && decode_has_room(&s->decode, s->map.ready_first))
 		decode_add(&s->decode, map_pop_ready(&s->map));
-	if (s->decode.num_blocks == 0)
+	return s->decode.num_blocks ? work_start(s, WORK_DECODE) : NULL;
+}
+
+/* The journal is begun anew, or what is decoded is put into place: while nothing is synced. */
+static struct carousel_job *work_next_alone(struct store *s)
+{
+	if (s->sync.is_running)
 		return NULL;
-	s->is_dirty = false;
-	s->journal_at_sync = s->journal_bytes_seen;
-	return work_start(s, WORK_DECODE);
+	if (s->phase == STORE_OPENING)
+		return work_start(s, s->wants_start_over ? WORK_START_OVER : WORK_OPEN);
+	if (s->wants_commit) {
+		if (decode_syncs(&s->decode))
+			sync_begun(s);
+		return work_start(s, WORK_COMMIT);
+	}
+	return s->write.is_running ? NULL : work_start(s, WORK_COMPACT);
+}
+
+static bool work_is_alone(const struct store *s)
+{
+	return s->phase == STORE_OPENING || (s->phase != STORE_BROKEN && (s->wants_commit || s->wants_compact));
 }
 
 static struct carousel_job *work_next(struct store *s, uint64_t now_ns)
@@ -333,22 +389,15 @@ static struct carousel_job *work_next(struct store *s, uint64_t now_ns)
 		return NULL;
 	if (s->has_given_up_index && store_is_waiting(s))
 		work_start_over(s);
-	if (s->phase == STORE_OPENING)
-		return work_start(s, s->wants_start_over ? WORK_START_OVER : WORK_OPEN);
+	if (work_is_alone(s))
+		return work_next_alone(s);
 	if (s->phase == STORE_VERIFYING && s->wants_verify)
 		return work_start(s, WORK_VERIFY);
-	if (s->wants_compact)
-		return s->write.is_running ? NULL : work_start(s, WORK_COMPACT);
 	/* So that what is decoded meets it. */
 	if (s->phase == STORE_RECEIVING && s->wants_index)
 		return work_start(s, WORK_INDEX_OPEN);
 	if (decode_time(s) <= now_ns && (job = decode_start(s)) != NULL)
 		return job;
-	if (sync_time(s) <= now_ns) {
-		s->is_dirty = false;
-		s->journal_at_sync = s->journal_bytes_seen;
-		return work_start(s, WORK_SYNC);
-	}
 	if (s->phase == STORE_RECEIVING && s->wants_edges)
 		return work_start(s, WORK_INDEX_EDGES);
 	if (s->phase == STORE_RECEIVING && s->decode.has_index && store_look_prepare(s))
@@ -358,8 +407,8 @@ static struct carousel_job *work_next(struct store *s, uint64_t now_ns)
 
 static void jobs_check_flushed(struct store *s)
 {
-	if (!s->write.is_running && !s->work.is_running && !s->is_dirty && s->map.ready_first == MAP_NONE &&
-		s->staging.buffer[s->staging.filling].used == 0)
+	if (!s->write.is_running && !s->sync.is_running && !s->work.is_running && !s->wants_commit && !s->is_dirty &&
+		s->map.ready_first == MAP_NONE && s->staging.buffer[s->staging.filling].used == 0)
 		s->wants_flush = false;
 }
 
@@ -375,6 +424,12 @@ struct carousel_job *store_next_job(struct store *s, uint64_t now_ns)
 		s->write.job.result = 0;
 		return &s->write.job;
 	}
+	if (sync_time(s) <= now_ns && sync_time(s) != UINT64_MAX) {
+		sync_begun(s);
+		s->sync.is_running = true;
+		s->sync.job.result = 0;
+		return &s->sync.job;
+	}
 	return work_next(s, now_ns);
 }
 
@@ -384,24 +439,25 @@ uint64_t store_deadline(const struct store *s)
 	if (!s->has_tables)
 		return UINT64_MAX;
 	at = write_time(s);
+	other = sync_time(s);
+	at = other < at ? other : at;
 	if (s->work.is_running)
 		return at;
 	if (s->has_given_up_index && store_is_waiting(s))
 		return 0;
-	if (s->phase == STORE_OPENING || (s->phase == STORE_VERIFYING && s->wants_verify))
+	if (work_is_alone(s))
+		return s->sync.is_running || (!s->wants_commit && s->write.is_running) ? at : 0;
+	if (s->phase == STORE_VERIFYING && s->wants_verify)
 		return 0;
-	if (s->wants_compact)
-		return s->write.is_running ? UINT64_MAX : 0;
 	if (s->phase == STORE_RECEIVING && (s->wants_index || s->wants_edges || store_look_is_due(s)))
 		return 0;
 	other = decode_time(s);
-	at = other < at ? other : at;
-	other = sync_time(s);
 	return other < at ? other : at;
 }
 
 void store_jobs_init(struct store *s)
 {
 	s->write = (struct write_job){.job = {.run = write_run, .done = write_done}, .store = s};
+	s->sync = (struct sync_job){.job = {.run = sync_run, .done = sync_done}, .store = s};
 	s->work = (struct work_job){.job = {.run = work_run, .done = work_done}, .store = s};
 }

@@ -129,7 +129,8 @@ int store_tables_init(struct store *s)
 		return result;
 	}
 	aligned = (uint8_t *)s->decode_memory + (64 - (uintptr_t)s->decode_memory % 64) % 64;
-	s->write_io = s->work_io = (struct place_io){.storage = s->config.storage, .geometry = &s->geometry};
+	s->write_io = s->sync_io = s->work_io =
+		(struct place_io){.storage = s->config.storage, .geometry = &s->geometry};
 	decode_init(&s->decode, &plan.decode, aligned, &s->work_io, &s->journal, &s->map);
 	/* A batch is written at once: no more than a second's worth. */
 	if (s->config.write_rate_bps && s->decode.scratch_most > s->config.write_rate_bps / 8)

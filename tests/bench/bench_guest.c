@@ -1,7 +1,9 @@
 /* bench_guest - what a foreground process loses to a box that receives, decodes and hashes beside it, on one core: at
- * idle priority, at normal, and without the box.
+ * idle priority, at normal, and without the box. And what the box loses to a foreground that never pauses: for how long
+ * what it has received would not outlive a power cut.
  *
- * usage: bench_guest [-d DIRECTORY]     1 s a measurement (0.3 with CAROUSEL_BENCH_SHORT); files in $BUILD/bench */
+ * usage: bench_guest [-d DIRECTORY]     1 s a measurement (0.3 with CAROUSEL_BENCH_SHORT), 12 s (5) of power cut; files
+ * in $BUILD/bench */
 #include "common/io/priority.h"
 #include "fec/fec.h"
 #include "tests/lib/bench.h"
@@ -14,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -23,6 +26,7 @@
 
 #define IMAGE_BYTES  (48u << 20)
 #define AIR_BPS      40000000u
+#define RISK_BPS     160000000u /* so that there is much to decode within the seconds of a measurement */
 #define MEMORY_BYTES (9u << 20)
 #define FILE_BYTES   (64u << 20)
 #define PIECE        4096u
@@ -39,6 +43,8 @@ struct bench {
 	uint8_t *piece; /* aligned, for direct I/O */
 	uint64_t seed;
 	double p50_us, p99_us;
+	double risk_seconds;
+	struct store_site_risk *risk; /* shared with the box */
 };
 
 static uint64_t now_ns(void)
@@ -64,8 +70,9 @@ static void box_pass(struct store_site_box *b)
 }
 
 /* Until it is killed: receives the image again and again with 10 % loss, or scans and hashes a slot that holds it. */
-static void box_run(const struct store_site *s, enum mode mode, int ready)
+static void box_run(const struct bench *bench, enum mode mode, uint64_t rate_bps, int ready)
 {
+	const struct store_site *s = &bench->site;
 	static struct store_site_box b;
 	const struct store_config config = {.memory_bytes = MEMORY_BYTES};
 	bool is_scan = mode == MODE_SCAN_IDLE || mode == MODE_SCAN_NORMAL;
@@ -74,10 +81,11 @@ static void box_run(const struct store_site *s, enum mode mode, int ready)
 	b.seed = 7;
 	b.on_background = mode == MODE_RECEIVE_IDLE || mode == MODE_SCAN_IDLE ? box_give_way : NULL;
 	store_site_box_open(&b, s, config);
+	b.files.risk = bench->risk;
 	if (is_scan)
 		box_pass(&b);
 	else
-		b.rate_bps = AIR_BPS;
+		b.rate_bps = rate_bps;
 	if (write(ready, "x", 1) != 1)
 		_exit(1);
 	for (;;) {
@@ -91,7 +99,7 @@ static void box_run(const struct store_site *s, enum mode mode, int ready)
 	}
 }
 
-static pid_t box_start(const struct store_site *s, enum mode mode)
+static pid_t box_start(const struct bench *b, enum mode mode, uint64_t rate_bps)
 {
 	int ends[2];
 	char byte;
@@ -103,7 +111,7 @@ static pid_t box_start(const struct store_site *s, enum mode mode)
 		exit(1);
 	}
 	if (pid == 0)
-		box_run(s, mode, ends[1]);
+		box_run(b, mode, rate_bps, ends[1]);
 	close(ends[1]);
 	if (read(ends[0], &byte, 1) != 1) {
 		fprintf(stderr, "bench_guest: the box does not start\n");
@@ -226,7 +234,7 @@ enum measure { CPU, WRITES, READS, LATE_P50, LATE_P99, MEASURES };
 /* Everything once, beside a box of this mode. */
 static void measure(struct bench *b, enum mode mode, double value[MEASURES])
 {
-	pid_t box = box_start(&b->site, mode);
+	pid_t box = box_start(b, mode, AIR_BPS);
 	value[CPU] = per_second(b, work_cpu);
 	value[WRITES] = per_second(b, work_write);
 	value[READS] = per_second(b, work_read);
@@ -234,6 +242,39 @@ static void measure(struct bench *b, enum mode mode, double value[MEASURES])
 	value[LATE_P50] = b->p50_us;
 	value[LATE_P99] = b->p99_us;
 	box_stop(box);
+}
+
+/* The longest time from a symbol's being written to its being synced, in seconds, beside somebody who never pauses. */
+static double measure_risk(struct bench *b, enum mode mode)
+{
+	const uint64_t start = now_ns(), end = start + (uint64_t)(b->risk_seconds * 1e9);
+	uint64_t longest, taken, written;
+	pid_t box;
+	memset(b->risk, 0, sizeof *b->risk);
+	box = box_start(b, mode, RISK_BPS);
+	while (now_ns() < end)
+		work_cpu(b);
+	longest = b->risk->longest_ns;
+	taken = b->risk->taken_ns ? b->risk->taken_ns : b->risk->written_ns;
+	written = now_ns();
+	if (taken && written > taken && written - taken > longest)
+		longest = written - taken;
+	box_stop(box);
+	return (double)longest / 1e9;
+}
+
+static void report_risk(struct bench_report *r, struct bench *b)
+{
+	static const struct {
+		enum mode mode;
+		const char *name;
+	} rows[] = {{MODE_RECEIVE_IDLE, "box receives 160 Mbit/s, idle, processor busy"},
+		{MODE_RECEIVE_NORMAL, "box receives 160 Mbit/s, normal, processor busy"}};
+	double normal = measure_risk(b, MODE_RECEIVE_NORMAL);
+	for (unsigned i = 0; i < 2; i++)
+		bench_report_row(r, "written to synced, longest", rows[i].name,
+			rows[i].mode == MODE_RECEIVE_NORMAL ? normal : measure_risk(b, rows[i].mode), "s", 0,
+			rows[i].mode == MODE_RECEIVE_NORMAL ? NULL : rows[1].name, normal, 1);
 }
 
 static double median(const double value[ROUNDS][MODES][MEASURES], unsigned mode, unsigned what)
@@ -269,7 +310,8 @@ int main(int argc, char **argv)
 {
 	static double value[ROUNDS][MODES][MEASURES];
 	const char *build = getenv("BUILD") ? getenv("BUILD") : "build";
-	struct bench b = {.seconds = getenv("CAROUSEL_BENCH_SHORT") ? 0.3 : 1, .seed = 3};
+	bool is_short = getenv("CAROUSEL_BENCH_SHORT") != NULL;
+	struct bench b = {.seconds = is_short ? 0.3 : 1, .risk_seconds = is_short ? 5 : 12, .seed = 3};
 	struct bench_report *r = bench_report_new("guest");
 	char dir[500], disk[64] = "";
 	cpu_set_t one;
@@ -283,6 +325,9 @@ int main(int argc, char **argv)
 	CPU_ZERO(&one);
 	CPU_SET(0, &one);
 	mkdir(dir, 0755);
+	b.risk = mmap(NULL, sizeof *b.risk, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (b.risk == MAP_FAILED)
+		return 1;
 	bench_open(&b, dir);
 	describe_disk(dir, disk);
 	if (sched_setaffinity(0, sizeof one, &one) != 0)
@@ -291,5 +336,6 @@ int main(int argc, char **argv)
 		for (int mode = MODE_ALONE; mode < MODES; mode++)
 			measure(&b, (enum mode)mode, value[round][mode]);
 	report(r, (const double(*)[MODES][MEASURES])value, disk);
+	report_risk(r, &b);
 	return bench_report_finish(r) ? 1 : 0;
 }

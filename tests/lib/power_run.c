@@ -5,6 +5,7 @@
 #include "tests/lib/test.h"
 
 #define RUN_SYNC_EVERY 37u /* symbols */
+#define RUN_SLOW_TURNS 4u  /* between the beginning and the end of a job in the background */
 #define RUN_JOBS_EVERY 5u
 #define RUN_MOST_CUTS  3u
 #define RUN_MOST_HEARD 100000u
@@ -18,6 +19,9 @@ struct run {
 	const struct power_run_case *c;
 	struct power_storage storage;
 	struct store *store;
+	struct carousel_job *slow; /* in the background: under way, while others come and go */
+	unsigned slow_turns;
+	bool is_busy; /* the processor, with other things */
 	uint64_t now_ns, seed;
 	struct run_symbol *taken; /* accepted, in order */
 	size_t num_taken, cap_taken;
@@ -64,11 +68,26 @@ static void run_check_own(const struct run *r)
 	}
 }
 
+/* The next job; one in the background has its turn after others, as if the processor were busy. */
+static struct carousel_job *run_next_job(struct run *r)
+{
+	struct carousel_job *job;
+	while ((job = store_next_job(r->store, r->now_ns)) != NULL && carousel_job_is_background(job) && r->is_busy) {
+		r->slow = job;
+		r->slow_turns = RUN_SLOW_TURNS;
+	}
+	if (job == NULL && r->slow && r->slow_turns-- == 0) {
+		job = r->slow;
+		r->slow = NULL;
+	}
+	return job;
+}
+
 /* Runs the jobs; false when the power went. */
 static bool run_jobs(struct run *r)
 {
 	struct carousel_job *job;
-	while ((job = store_next_job(r->store, r->now_ns)) != NULL) {
+	while ((job = run_next_job(r)) != NULL) {
 		job->run(job);
 		assert_int_equal(job->done(job, r->now_ns), 0);
 		if (r->storage.is_off)
@@ -129,6 +148,8 @@ static void run_check_synced(struct run *r)
 static void run_restart(struct run *r)
 {
 	do {
+		r->slow = NULL;
+		r->is_busy = false;
 		store_free(r->store);
 		power_storage_on(&r->storage, r->c->luck, r->c->seed + r->cuts);
 		r->cuts++;
@@ -194,6 +215,7 @@ static void run_receive(struct run *r)
 	for (unsigned heard = 0; run_progress(r).phase == STORE_RECEIVING; heard++) {
 		struct run_symbol s;
 		bool is_on = true;
+		r->is_busy = r->c->luck == POWER_RANDOM;
 		assert_true(heard < RUN_MOST_HEARD);
 		if (!run_next_symbol(r, &s) || test_random(&r->seed) % 100 < r->c->loss_percent)
 			continue;
@@ -210,6 +232,7 @@ static void run_receive(struct run *r)
 /* The end of the reception survives a cut, too. */
 static void run_finish(struct run *r)
 {
+	r->is_busy = false;
 	while (run_progress(r).phase != STORE_VERIFIED) {
 		assert_int_equal(run_progress(r).phase, STORE_COMPLETE);
 		run_check_done(r);

@@ -74,9 +74,18 @@ static int file_read(void *user, enum carousel_rx_file f, uint64_t off, void *ds
 	return files->inner.read(files->inner.user, f, off, dst, len);
 }
 
+static uint64_t site_now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 static int file_write(void *user, enum carousel_rx_file f, uint64_t off, const void *src, size_t len)
 {
 	struct store_site_files *files = user;
+	if (f == RX_SLOT_TARGET && files->risk && files->risk->written_ns == 0)
+		files->risk->written_ns = site_now();
 	if (f != RX_SLOT_TARGET && off + len > files->len[f])
 		file_note(files, f, off + len);
 	return files->inner.write(files->inner.user, f, off, src, len);
@@ -85,7 +94,16 @@ static int file_write(void *user, enum carousel_rx_file f, uint64_t off, const v
 static int file_sync(void *user, enum carousel_rx_file f)
 {
 	struct store_site_files *files = user;
-	return files->inner.sync(files->inner.user, f);
+	struct store_site_risk *risk = files->risk;
+	uint64_t taken_ns;
+	int result;
+	if (risk && f == RX_SLOT_TARGET && risk->taken_ns == 0)
+		risk->taken_ns = atomic_exchange(&risk->written_ns, 0);
+	result = files->inner.sync(files->inner.user, f);
+	if (risk && f == RX_JOURNAL && (taken_ns = atomic_exchange(&risk->taken_ns, 0)) != 0 &&
+		site_now() - taken_ns > risk->longest_ns)
+		risk->longest_ns = site_now() - taken_ns;
+	return result;
 }
 
 static int file_truncate(void *user, enum carousel_rx_file f, uint64_t bytes)
@@ -233,6 +251,7 @@ static void *box_thread(void *user)
 		pthread_mutex_unlock(&b->lock);
 		job->run(job);
 		pthread_mutex_lock(&b->lock);
+		b->is_taken[lane] = false;
 		b->done[b->num_done++] = job;
 		pthread_cond_signal(&b->finished);
 	}
@@ -242,11 +261,19 @@ static void *box_thread(void *user)
 
 static uint64_t box_now(const struct store_site_box *b)
 {
-	struct timespec t;
-	if (b->symbol_ns)
-		return b->now_ns;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+	return b->symbol_ns ? b->now_ns : site_now();
+}
+
+/* A thread that is free for it, or STORE_SITE_THREADS. */
+static unsigned box_lane(const struct store_site_box *b, const struct carousel_job *job)
+{
+	unsigned lane = job->is_background ? 0 : 1, end = job->is_background ? 1 : STORE_SITE_THREADS;
+	/* In virtual time nothing is late because this machine is busy. */
+	if (!job->is_background && b->symbol_ns)
+		return STORE_SITE_THREADS;
+	while (lane < end && b->is_taken[lane])
+		lane++;
+	return lane < end ? lane : STORE_SITE_THREADS;
 }
 
 /* Hands finished jobs back and new ones out; waits for one to finish when asked. A job whose thread is taken is run
@@ -262,10 +289,9 @@ static void box_turn(struct store_site_box *b, bool wait)
 		b->under_way--;
 		job->done(job, box_now(b));
 	}
-	while (b->under_way < 2 && (job = store_next_job(b->store, box_now(b))) != NULL) {
-		unsigned lane = !job->is_background;
-		/* In virtual time nothing is late because this machine is busy. */
-		if (b->todo[lane] || (lane == 1 && b->symbol_ns)) {
+	while (b->under_way < STORE_SITE_THREADS && (job = store_next_job(b->store, box_now(b))) != NULL) {
+		unsigned lane = box_lane(b, job);
+		if (lane == STORE_SITE_THREADS) {
 			pthread_mutex_unlock(&b->lock);
 			job->run(job);
 			pthread_mutex_lock(&b->lock);
@@ -273,6 +299,7 @@ static void box_turn(struct store_site_box *b, bool wait)
 			continue;
 		}
 		b->todo[lane] = job;
+		b->is_taken[lane] = true;
 		b->under_way++;
 		pthread_cond_signal(&b->wake[lane]);
 	}
@@ -406,7 +433,7 @@ void store_site_box_open(struct store_site_box *b, const struct store_site *s, s
 	config.storage = &b->files.table;
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_cond_init(&b->finished, NULL);
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < STORE_SITE_THREADS; i++) {
 		struct thread_start *start = malloc(sizeof *start);
 		*start = (struct thread_start){b, i};
 		pthread_cond_init(&b->wake[i], NULL);
@@ -424,10 +451,10 @@ void store_site_box_close(struct store_site_box *b)
 		box_turn(b, true);
 	pthread_mutex_lock(&b->lock);
 	b->is_ending = true;
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < STORE_SITE_THREADS; i++)
 		pthread_cond_signal(&b->wake[i]);
 	pthread_mutex_unlock(&b->lock);
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < STORE_SITE_THREADS; i++)
 		pthread_join(b->thread[i], NULL);
 	store_free(b->store);
 	storage_files_close(&b->files.files);

@@ -1,7 +1,7 @@
 /* store_site.h - an image of any size as files, and a symbol store that receives it: for benchmarks of the store.
  *
  * Image, digest, index and repair symbols are made beforehand; the storage is files in the same directory; jobs run on
- * two threads, one for those that are background. What fails ends the process with a message. */
+ * three threads, one for those that are background. What fails ends the process with a message. */
 #ifndef TESTS_LIB_STORE_SITE_H
 #define TESTS_LIB_STORE_SITE_H
 
@@ -9,6 +9,7 @@
 #include "carousel-rx/store/store.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 struct store_site {
@@ -25,13 +26,24 @@ void store_site_make(struct store_site *);
 /* `repair` symbols of each block of `layout`, from ESI K on. */
 void store_site_make_repair(const struct store_site *);
 
+/* For how long what was written to the slot would have been lost in a power cut, so far. In memory that another process
+ * may share. */
+struct store_site_risk {
+	atomic_ullong written_ns; /* the oldest that no sync has begun to take along; 0: none */
+	atomic_ullong taken_ns;   /* the oldest that a sync has, and no mark in the journal vouches for */
+	atomic_ullong longest_ns; /* from writing to the mark */
+};
+
 /* The daemon's own files, and how long they became. */
 struct store_site_files {
 	struct storage_files files;
 	struct carousel_rx_storage inner, table;
+	struct store_site_risk *risk; /* NULL: not measured */
 	pthread_mutex_t lock;
 	uint64_t len[RX_NUM_FILES], most[RX_NUM_FILES], most_beside; /* most_beside: of all beside the slot at once */
 };
+
+#define STORE_SITE_THREADS 3u
 
 struct store_site_box {
 	const struct store_site *site;
@@ -43,17 +55,18 @@ struct store_site_box {
 	uint64_t now_ns;
 	uint64_t rate_bps, paced_from_ns, paced; /* real time: so fast and no faster; 0: as fast as it goes */
 	unsigned since_turn;
-	/* threads that run jobs: [0] what is background, [1] the rest */
+	/* threads that run jobs: [0] what is background, the others the rest */
 	pthread_mutex_t lock;
-	pthread_cond_t wake[2], finished;
-	struct carousel_job *todo[2], *done[4];
+	pthread_cond_t wake[STORE_SITE_THREADS], finished;
+	struct carousel_job *todo[STORE_SITE_THREADS], *done[STORE_SITE_THREADS];
+	bool is_taken[STORE_SITE_THREADS];
 	unsigned num_done, under_way;
 	bool is_ending;
-	pthread_t thread[2];
+	pthread_t thread[STORE_SITE_THREADS];
 	void (*on_background)(void); /* first on its thread; may be NULL */
 };
 
-/* Empty files, the index in its own, two threads, and the store waiting for symbols. store_config.storage is filled in.
+/* Empty files, the index in its own, threads, and the store waiting for symbols. store_config.storage is filled in.
  */
 void store_site_box_open(struct store_site_box *, const struct store_site *, struct store_config);
 void store_site_box_close(struct store_site_box *);

@@ -252,6 +252,42 @@ static void forged_keeps(const struct store_fixture_shape *shape)
 	box_deinit(&b);
 }
 
+static void test_a_forged_block_beside_a_good_one(void **state)
+{
+	static const struct store_fixture_shape shape = {FEC_RAPTORQ, 0, OBJECT_STRIPED, 1024, 100, 0, 4096 * 60, 12};
+	uint8_t symbol[1024], repair[1024];
+	struct box b;
+	const struct map_block *forged;
+	uint32_t source, bad;
+	(void)state;
+	box_init(&b, &shape);
+	box_set_index(&b);
+	bad = box_tellable(&b, 1);
+	assert_in_range(bad, 1, 19);
+	source = store_fixture_source(&b.fixture, 1);
+	box_forge(&b, 1, bad);
+	for (uint32_t sbn = 0; sbn < 2; sbn++) {
+		for (uint32_t esi = 0; esi <= source; esi++) {
+			store_fixture_symbol(&b.fixture, sbn, esi, symbol);
+			if (esi != 20 && (sbn == 0 || esi != bad))
+				store_add(b.store, sbn, esi, symbol, shape.symbol_size, b.now_ns);
+		}
+	}
+	store_flush(b.store);
+	store_fixture_jobs(b.store, b.now_ns);
+	/* One batch: block 0 is put into place, and of block 1 nothing: its repair symbol lies where it lay. */
+	forged = &b.store->map.block[1];
+	assert_true(b.store->map.block[0].is_done);
+	assert_false(forged->is_done);
+	assert_int_equal(forged->num_foreign, 1);
+	store_fixture_symbol(&b.fixture, 1, source, repair);
+	assert_memory_equal(
+		b.storage.file[RX_SLOT_TARGET].now + geometry_offset(&b.store->geometry, 1, 20), repair, sizeof repair);
+	box_receive(&b, 0, 0);
+	box_expect_verified(&b);
+	box_deinit(&b);
+}
+
 /* Forged symbols of block 0, from `next` on, until it wants no more or a block's worth of them was sent; then its
  * decoding. */
 static uint32_t forge_block(struct box *b, const struct store_fixture_shape *shape, uint32_t source, uint32_t next)
@@ -637,6 +673,7 @@ int main(void)
 		cmocka_unit_test(test_zeros_are_known),
 		cmocka_unit_test(test_repeats_are_known),
 		cmocka_unit_test(test_a_forged_source_symbol_costs_its_chunk),
+		cmocka_unit_test(test_a_forged_block_beside_a_good_one),
 		cmocka_unit_test(test_a_forged_repair_symbol_costs_its_block),
 		cmocka_unit_test(test_a_forger_who_never_tires),
 		cmocka_unit_test(test_what_a_dropped_block_costs),

@@ -9,8 +9,6 @@
 #include "tests/lib/power_storage.h"
 #include "tests/lib/store_fixture.h"
 
-#include <unistd.h>
-
 struct box {
 	struct store_fixture fixture;
 	struct power_storage storage;
@@ -388,69 +386,6 @@ static void test_busy(void **state)
 	box_deinit(&b);
 }
 
-/* Whoever holds the journal's lock may have been put off by anything: nothing on the receiver's thread waits for it. */
-static void test_the_receiver_waits_for_no_job(void **state)
-{
-	struct box b;
-	struct carousel_job *job;
-	uint8_t symbol[1024] = {0};
-	(void)state;
-	box_init(&b);
-	assert_int_equal(store_add(b.store, 0, 0, symbol, sizeof(symbol), b.now_ns), 0);
-	store_flush(b.store);
-	alarm(20);
-	job = store_next_job(b.store, b.now_ns);
-	for (unsigned i = 0; i < 2; i++) {
-		assert_ptr_equal(job, i ? &b.store->work.job : &b.store->write.job);
-		job->run(job);
-		assert_int_equal(pthread_mutex_lock(&b.store->journal.lock), 0);
-		assert_int_equal(job->done(job, b.now_ns), 0);
-		(void)store_deadline(b.store);
-		(void)box_progress(&b);
-		job = store_next_job(b.store, b.now_ns);
-		assert_int_equal(pthread_mutex_unlock(&b.store->journal.lock), 0);
-	}
-	alarm(0);
-	assert_null(job);
-	box_deinit(&b);
-}
-
-/* Decoding and hashing may take their time; writing, syncing and opening may not. */
-static void test_background(void **state)
-{
-	struct box b;
-	struct carousel_job *job;
-	uint8_t symbol[1024];
-	unsigned kinds[2] = {0};
-	(void)state;
-	box_init(&b);
-	for (uint32_t sbn = 0; sbn < b.fixture.image.layout.oti.num_blocks; sbn++) {
-		uint32_t source = store_fixture_source(&b.fixture, sbn);
-		for (uint32_t esi = 0; esi < source + 2; esi++) {
-			if (esi == 3 || (esi < source && store_fixture_is_padding(&b.fixture, sbn, esi)))
-				continue;
-			store_fixture_symbol(&b.fixture, sbn, esi, symbol);
-			(void)store_add(b.store, sbn, esi, symbol, sizeof(symbol), b.now_ns);
-		}
-		store_flush(b.store);
-		while ((job = store_next_job(b.store, b.now_ns)) != NULL) {
-			bool is_decode = job == &b.store->work.job && b.store->work.kind == WORK_DECODE;
-			assert_int_equal(carousel_job_is_background(job), is_decode);
-			kinds[is_decode]++;
-			job->run(job);
-			assert_int_equal(job->done(job, b.now_ns), 0);
-		}
-	}
-	assert_true(kinds[0] && kinds[1]);
-	assert_int_equal(box_progress(&b).phase, STORE_COMPLETE);
-	assert_int_equal(store_verify(b.store), 0);
-	job = store_next_job(b.store, b.now_ns);
-	assert_true(carousel_job_is_background(job));
-	job->run(job);
-	assert_int_equal(job->done(job, b.now_ns), 0);
-	box_deinit(&b);
-}
-
 static void test_memory_too_small(void **state)
 {
 	struct box b;
@@ -512,8 +447,6 @@ int main(void)
 		cmocka_unit_test(test_write_rate),
 		cmocka_unit_test(test_write_rate_holds),
 		cmocka_unit_test(test_busy),
-		cmocka_unit_test(test_the_receiver_waits_for_no_job),
-		cmocka_unit_test(test_background),
 		cmocka_unit_test(test_memory_too_small),
 		cmocka_unit_test(test_no_memory),
 	};
