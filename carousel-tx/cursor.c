@@ -87,8 +87,3 @@ void tx_cursor_advance(struct tx_cursor *c)
 	if (++c->phase == c->cycle)
 		c->phase = 0;
 }
-
-uint64_t tx_cursor_pass(const struct tx_cursor *c)
-{
-	return c->source_symbols;
-}

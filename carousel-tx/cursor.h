@@ -41,8 +41,6 @@ void tx_cursor_resume(struct tx_cursor *, uint64_t position, uint32_t step);
 /* The symbol at the position; false when this sender leaves it out. */
 bool tx_cursor_symbol(const struct tx_cursor *, struct tx_symbol *);
 void tx_cursor_advance(struct tx_cursor *);
-/* Positions of one pass: as many symbols as the image has. */
-uint64_t tx_cursor_pass(const struct tx_cursor *);
 /* The first repair ESI of a block that this sender sends, and the ESI of a row. */
 uint32_t tx_cursor_repair_esi(const struct tx_cursor *, uint32_t sbn, uint64_t row);
 

@@ -20,14 +20,16 @@ static json_t *status_channels(const struct tx *tx, uint64_t elapsed_ns)
 	json_t *channels = json_array();
 	for (uint32_t i = 0; i < tx->config.num_channels; i++) {
 		const struct tx_channel *c = &tx->channels[i];
+		struct tx_channel_stats stats;
 		json_t *channel = json_object();
+		tx_channel_stats(tx, i, &stats);
 		json_object_set_new(channel, "id", json_string(tx->config.channels[i].name));
 		json_object_set_new(channel, "rate_bps", number(c->pacer.rate_bps));
 		json_object_set_new(channel, "sent_bps", number(tx_meter_bps(&c->meter, &c->window, elapsed_ns)));
-		json_object_set_new(channel, "packets", number(c->packets));
-		json_object_set_new(channel, "wire_bytes", number(c->meter.total_bytes));
-		json_object_set_new(channel, "control_bytes", number(c->control_bytes));
-		json_object_set_new(channel, "starved_ms", number(c->starved_ns / 1000000));
+		json_object_set_new(channel, "packets", number(stats.packets));
+		json_object_set_new(channel, "wire_bytes", number(stats.wire_bytes));
+		json_object_set_new(channel, "control_bytes", number(stats.control_bytes));
+		json_object_set_new(channel, "starved_ms", number(stats.starved_ns / 1000000));
 		json_array_append_new(channels, channel);
 	}
 	return channels;

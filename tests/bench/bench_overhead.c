@@ -89,7 +89,7 @@ static double course_run(struct course *c, double loss)
 	uint32_t needed[256], open = c->layout.oti.num_blocks;
 	uint64_t heard = 0, limit = (uint64_t)(loss * 18446744073709551615.0);
 	assert_int_equal(tx_cursor_init(&cursor, &c->layout, 0, 1), 0);
-	tx_cursor_resume(&cursor, test_random(&c->random) % (START_PASSES * tx_cursor_pass(&cursor)), 1);
+	tx_cursor_resume(&cursor, test_random(&c->random) % (START_PASSES * cursor.source_symbols), 1);
 	for (uint32_t i = 0; i < open; i++) {
 		c->count[i] = 0;
 		c->is_done[i] = false;
