@@ -49,6 +49,7 @@ struct tx_object {
 	struct tx_object *image;     /* of an index or copy map: the image that it goes with */
 	struct tx_object *companion; /* of an image: its index and copy maps, of each of them the next one */
 	uint64_t begins_ns;          /* of an image: announced only until then */
+	int trouble;                 /* of its last job; 0: none */
 	bool is_removed;             /* off the air, waits for its jobs */
 	uint32_t num_streams;
 	struct tx_stream *streams;

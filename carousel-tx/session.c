@@ -4,10 +4,12 @@
 #include "common/carousel_error.h"
 #include "common/gzip.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #define NTP_OF_1970              2208988800u
+#define TROUBLE_BYTES            160u
 #define SCHEDULE_NS              (3600ull * TX_NS_PER_S)
 #define HEARTBEAT_SHARED(period) ((period) / 2) /* channels whose turns are closer than this send the same one */
 
@@ -16,11 +18,38 @@ uint64_t tx_wall_ns(const struct tx *tx, uint64_t now_ns)
 	return tx->wall_ns + (now_ns > tx->wall_at_ns ? now_ns - tx->wall_at_ns : 0);
 }
 
-void tx_trouble(struct tx *tx, const char *what, int error)
+void tx_trouble_text(enum tx_trouble which, char *text, size_t cap)
 {
-	tx->last_error = error;
-	snprintf(tx->last_trouble, sizeof tx->last_trouble, "%s", what);
-	log_write(tx->config.log, CAROUSEL_LOG_WARNING, "%s: %s", what, carousel_strerror(error));
+	static const char *const names[TX_NUM_TROUBLES] = {"the schedule cannot be made", "the FDT cannot be made",
+		"heartbeats cannot be made", "the counters cannot be stored"};
+	snprintf(text, cap, "%s", names[which]);
+}
+
+void tx_object_trouble_text(const struct tx_object *object, char *text, size_t cap)
+{
+	snprintf(text, cap, "%s %" PRIu32 ": its %s cannot be read or encoded", object->class_name, object->version,
+		tx_role_name(object->role));
+}
+
+static void trouble(struct tx *tx, int *now, int error, const char *text)
+{
+	if (error && error != *now)
+		log_write(tx->config.log, CAROUSEL_LOG_WARNING, "%s: %s", text, carousel_strerror(error));
+	*now = error;
+}
+
+void tx_trouble(struct tx *tx, enum tx_trouble which, int error)
+{
+	char text[TROUBLE_BYTES];
+	tx_trouble_text(which, text, sizeof text);
+	trouble(tx, &tx->troubles[which], error, text);
+}
+
+void tx_object_trouble(struct tx *tx, struct tx_object *object, int error)
+{
+	char text[TROUBLE_BYTES];
+	tx_object_trouble_text(object, text, sizeof text);
+	trouble(tx, &object->trouble, error, text);
 }
 
 void tx_session_changed(struct tx *tx)
@@ -149,8 +178,7 @@ static int renew_schedule(struct tx *tx, uint64_t now_ns)
 		memory_free(tx->config.allocator, text);
 	}
 	tx->schedule_dirty = false;
-	if (result)
-		tx_trouble(tx, "schedule", result);
+	tx_trouble(tx, TX_TROUBLE_SCHEDULE, result);
 	return result == CAROUSEL_E_MEMORY ? result : 0;
 }
 
@@ -171,8 +199,8 @@ static int renew_fdt(struct tx *tx, uint64_t now_ns)
 	}
 	tx->fdt_dirty = false;
 	tx->fdt_renew_ns = now_ns + tx->config.fdt_lifetime_ns / 2;
+	tx_trouble(tx, TX_TROUBLE_FDT, result);
 	if (result) {
-		tx_trouble(tx, "FDT", result);
 		tx->fdt_renew_ns = now_ns + TX_NS_PER_S;
 		return result == CAROUSEL_E_MEMORY ? result : 0;
 	}
@@ -255,8 +283,8 @@ bool tx_session_heartbeat_due(struct tx *tx, uint32_t channel, uint64_t now_ns)
 		return false;
 	result = tx_announce_heartbeat(
 		&tx->config, &tx->map, sequence, tx_wall_ns(tx, now_ns) / TX_NS_PER_S, rate, &text, &len);
+	tx_trouble(tx, TX_TROUBLE_HEARTBEAT, result);
 	if (result) {
-		tx_trouble(tx, "heartbeat", result);
 		c->heartbeat_due_ns = now_ns + period;
 		return false;
 	}

@@ -22,6 +22,8 @@ struct tx_channel {
 	uint64_t heartbeat_due_ns, heartbeat_sent; /* sequence of the heartbeat sent last */
 };
 
+enum tx_trouble { TX_TROUBLE_SCHEDULE, TX_TROUBLE_FDT, TX_TROUBLE_HEARTBEAT, TX_TROUBLE_COUNTERS, TX_NUM_TROUBLES };
+
 struct tx {
 	struct tx_config config; /* defaults filled in */
 	struct tx_channel_config channels_config[TX_MAX_CHANNELS];
@@ -48,14 +50,17 @@ struct tx {
 	uint64_t store_retry_ns;
 	uint32_t next_feed; /* where the search for work goes on, so that none starves */
 	bool closing, closed;
-	int last_error; /* of a job or an announcement; shown in the status until it goes well */
-	char last_trouble[96];
+	int troubles[TX_NUM_TROUBLES]; /* shown in the status until it goes well */
 };
 
 /* The time of day in nanoseconds since 1970. */
 uint64_t tx_wall_ns(const struct tx *, uint64_t now_ns);
-/* Notes a trouble for the status and the log. */
-void tx_trouble(struct tx *, const char *what, int error);
+/* Notes for the status how something goes; the log hears of what is new. */
+void tx_trouble(struct tx *, enum tx_trouble, int error);
+void tx_object_trouble(struct tx *, struct tx_object *, int error);
+/* Which, as a sentence's beginning. */
+void tx_trouble_text(enum tx_trouble, char *text, size_t cap);
+void tx_object_trouble_text(const struct tx_object *, char *text, size_t cap);
 
 /* Makes the schedule and the FDT instance anew when they are due. 0 or a fatal code. */
 int tx_session_renew(struct tx *, uint64_t now_ns);

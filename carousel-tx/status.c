@@ -90,6 +90,15 @@ static void warn(json_t *warnings, const char *code, const char *message)
 	json_array_append_new(warnings, warning);
 }
 
+static void warn_of_trouble(json_t *warnings, int error, const char *what)
+{
+	char message[320];
+	if (error == 0)
+		return;
+	snprintf(message, sizeof message, "%s: %s", what, carousel_strerror(error));
+	warn(warnings, carousel_error_name(error), message);
+}
+
 static bool has_document(const struct tx *tx, enum tx_role role)
 {
 	for (const struct tx_object *o = tx->objects; o; o = o->next)
@@ -110,11 +119,13 @@ static json_t *status_warnings(const struct tx *tx)
 		warn(warnings, "no-image", "no image is on the air");
 	if (tx->config.heartbeat_signer == NULL)
 		warn(warnings, "no-heartbeat", "no heartbeat key: gates of the map do not move");
-	if (tx->last_error) {
-		snprintf(message, sizeof message, "%s: %s", tx->last_trouble, carousel_strerror(tx->last_error));
-		warn(warnings, carousel_error_name(tx->last_error), message);
+	for (unsigned i = 0; i < TX_NUM_TROUBLES; i++) {
+		tx_trouble_text((enum tx_trouble)i, message, sizeof message);
+		warn_of_trouble(warnings, tx->troubles[i], message);
 	}
 	for (const struct tx_object *o = tx->objects; o; o = o->next) {
+		tx_object_trouble_text(o, message, sizeof message);
+		warn_of_trouble(warnings, o->is_removed ? 0 : o->trouble, message);
 		for (uint32_t i = 0; o->is_document && !o->is_removed && i < o->num_streams; i++) {
 			if (o->streams[i].cycle_ns <= 2 * tx->config.period_ns[o->role])
 				continue;

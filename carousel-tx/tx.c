@@ -552,8 +552,9 @@ static struct tx_job *next_feed_job(struct tx *tx)
 				struct tx_stream *s = &o->streams[channel];
 				struct tx_job *job = tx_feed_next_job(&s->feed, &s->cursor, tx->now_ns, &error);
 				if (error)
-					tx_trouble(tx, "reading ahead", error);
+					tx_object_trouble(tx, o, error);
 				if (job) {
+					job->object = o;
 					tx->next_feed = i + 1;
 					return job;
 				}
@@ -578,16 +579,18 @@ void tx_job_run(struct tx_job *job)
 
 int tx_job_done(struct tx *tx, struct tx_job *job, uint64_t now_ns)
 {
+	struct tx_object *object;
 	int result;
 	tx->now_ns = now_ns;
-	result = job->done(job, now_ns);
+	object = job->object;
+	result = job->done(job, now_ns); /* frees the job */
+	if (object)
+		tx_object_trouble(tx, object, result);
+	else
+		tx_trouble(tx, TX_TROUBLE_COUNTERS, result);
 	tx_session_sweep(tx);
 	for (uint32_t i = 0; i < tx->config.num_channels; i++)
 		channel_busy(tx, &tx->channels[i], now_ns);
-	if (result)
-		tx_trouble(tx, "a job failed and is tried again", result);
-	else
-		tx->last_error = 0;
 	return result == CAROUSEL_E_INTERNAL ? result : 0;
 }
 

@@ -12,12 +12,20 @@
 
 struct file_source {
 	int fd;
+	struct catalogue_stamp stamp; /* as it was opened */
 };
 
+/* What is written into a file on the air must not go on the air. */
 static int file_source_read(void *user, uint64_t offset, void *dst, size_t len)
 {
 	const struct file_source *source = user;
-	return file_pread(source->fd, dst, len, offset);
+	struct catalogue_stamp stamp;
+	int result = file_pread(source->fd, dst, len, offset);
+	if (result == 0)
+		result = tx_catalogue_stamp(source->fd, &stamp);
+	if (result == 0 && !tx_catalogue_is_stamp(&stamp, &source->stamp))
+		result = CAROUSEL_E_CONFLICT;
+	return result;
 }
 
 static void file_source_release(void *user)
@@ -35,8 +43,9 @@ static int open_source(
 	int result = source ? tx_catalogue_object_path(path, dir, sha256, name) : CAROUSEL_E_MEMORY;
 	if (result == 0) {
 		source->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-		if (source->fd < 0)
-			result = file_error(errno);
+		result = source->fd < 0 ? file_error(errno) : tx_catalogue_stamp(source->fd, &source->stamp);
+		if (result && source->fd >= 0)
+			close(source->fd);
 	}
 	if (result) {
 		free(source);
@@ -65,12 +74,12 @@ bool air_is_sent(const struct catalogue *catalogue, const uint8_t sha256[HASH_SH
 	       (!only_mapped || catalogue->map == NULL || tx_catalogue_is_mapped(catalogue, sha256));
 }
 
-static bool is_on_air(const struct air *air, const uint8_t sha256[HASH_SHA256_BYTES])
+static const struct air_image *on_air(const struct air *air, const uint8_t sha256[HASH_SHA256_BYTES])
 {
 	for (size_t i = 0; i < air->num_images; i++)
-		if (memcmp(air->images[i], sha256, HASH_SHA256_BYTES) == 0)
-			return true;
-	return false;
+		if (memcmp(air->images[i].sha256, sha256, HASH_SHA256_BYTES) == 0)
+			return &air->images[i];
+	return NULL;
 }
 
 uint32_t air_weight(const struct catalogue *catalogue, const struct catalogue_object *object)
@@ -124,6 +133,11 @@ static int add_image(
 	result = open_source(&image.source, catalogue->dir, m->sha256, "image");
 	if (result)
 		return result;
+	if (!tx_catalogue_is_stamp(&((struct file_source *)image.source.user)->stamp, &object->stamp)) {
+		/* Replaced since the catalogue was read: it will be read again. */
+		image.source.release(image.source.user);
+		return CAROUSEL_E_CONFLICT;
+	}
 	result = open_source(&image.index, catalogue->dir, m->sha256, "index");
 	if (result == 0) {
 		result = open_copy_maps(maps, catalogue, object);
@@ -139,16 +153,23 @@ static int add_image(
 	return tx_add_image(air->tx, &image, now_ns);
 }
 
-static void remove_images(struct air *air, const struct catalogue *catalogue)
+/* Those that are not to be sent any more, or not from that file. */
+static void remove_images(struct air *air, const struct catalogue *before, const struct catalogue *catalogue)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < air->num_images; i++) {
-		if (air_is_sent(catalogue, air->images[i], air->only_mapped)) {
-			memmove(air->images[kept++], air->images[i], HASH_SHA256_BYTES);
+		const struct air_image image = air->images[i];
+		const struct catalogue_object *was = before ? tx_catalogue_find_digest(before, image.sha256) : NULL;
+		const struct catalogue_object *is = tx_catalogue_find_digest(catalogue, image.sha256);
+		bool is_sent = air_is_sent(catalogue, image.sha256, air->only_mapped);
+		if (is_sent && tx_catalogue_is_stamp(&image.stamp, &is->stamp)) {
+			air->images[kept++] = image;
 			continue;
 		}
-		tx_remove_image(air->tx, air->images[i]);
-		log_write(air->log, CAROUSEL_LOG_NOTICE, "an image was taken off the air");
+		tx_remove_image(air->tx, image.sha256);
+		if (was)
+			log_write(air->log, CAROUSEL_LOG_NOTICE, "%s %" PRIu32 " %s", was->manifest.class_name,
+				was->manifest.version, is_sent ? "goes on from another file" : "was taken off the air");
 	}
 	air->num_images = kept;
 }
@@ -161,7 +182,7 @@ static void add_images(struct air *air, const struct catalogue *catalogue, uint6
 		int result;
 		if (!air_is_sent(catalogue, m->sha256, air->only_mapped))
 			continue;
-		if (is_on_air(air, m->sha256)) {
+		if (on_air(air, m->sha256)) {
 			tx_set_weight(air->tx, m->sha256, air_weight(catalogue, object));
 			continue;
 		}
@@ -171,7 +192,8 @@ static void add_images(struct air *air, const struct catalogue *catalogue, uint6
 				m->version, carousel_strerror(result));
 			continue;
 		}
-		memcpy(air->images[air->num_images++], m->sha256, HASH_SHA256_BYTES);
+		air->images[air->num_images] = (struct air_image){.stamp = object->stamp};
+		memcpy(air->images[air->num_images++].sha256, m->sha256, HASH_SHA256_BYTES);
 		log_write(air->log, CAROUSEL_LOG_NOTICE, "%s %" PRIu32 " is on the air", m->class_name, m->version);
 	}
 }
@@ -193,7 +215,7 @@ static int set_manifests(struct air *air, const struct catalogue *catalogue, uin
 			return CAROUSEL_E_MEMORY;
 		for (size_t i = first; i < end; i++) {
 			const struct catalogue_object *object = catalogue->objects[i];
-			if (!is_on_air(air, object->manifest.sha256))
+			if (!on_air(air, object->manifest.sha256))
 				continue;
 			memcpy(text + used, object->envelope, object->envelope_len);
 			used += object->envelope_len;
@@ -250,7 +272,7 @@ int air_apply(struct air *air, const struct catalogue *before, const struct cata
 	if (catalogue->num_refused)
 		log_write(air->log, CAROUSEL_LOG_ERROR, "%s", catalogue->refused_error.message);
 	result = set_signed(air, catalogue, now_ns);
-	remove_images(air, catalogue);
+	remove_images(air, before, catalogue);
 	add_images(air, catalogue, now_ns);
 	if (result == 0)
 		result = set_manifests(air, catalogue, now_ns);

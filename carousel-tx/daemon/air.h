@@ -10,13 +10,17 @@ struct air {
 	const struct carousel_log *log;
 	bool only_mapped;
 	size_t num_images; /* on the air now */
-	uint8_t (*images)[HASH_SHA256_BYTES];
+	struct air_image {
+		uint8_t sha256[HASH_SHA256_BYTES];
+		struct catalogue_stamp stamp; /* of the file that is read */
+	} * images;
 };
 
 void air_init(struct air *, struct tx *, const struct carousel_log *, bool only_mapped);
 void air_deinit(struct air *);
-/* Objects that have not changed are not touched. An object that cannot be sent is logged and left out. before: what was
- * applied last, or NULL. Errors: MEMORY, LIMIT (a document is too long). */
+/* Objects that have not changed are not touched; one whose file is another one now goes on from that. An object that
+ * cannot be sent is logged and left out. before: what was applied last, or NULL. Errors: MEMORY, LIMIT (a document is
+ * too long). */
 int air_apply(struct air *, const struct catalogue *before, const struct catalogue *, uint64_t now_ns);
 
 /* Whether an image of the catalogue is sent; only_mapped: those alone that the map names, once there is one. */

@@ -14,10 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define STATE_MAX_BYTES 4096u
 #define MAX_WEIGHT      1000u
+#define COPY_BYTES      (1u << 20)
 
 int tx_catalogue_fail(struct catalogue_error *error, int code, const char *format, ...)
 {
@@ -56,13 +58,91 @@ int tx_catalogue_verify(const struct trust *trust, const char *role, const char 
 	return result;
 }
 
-static int check_size(const char *path, uint64_t wanted, struct catalogue_error *error)
+int tx_catalogue_stamp(int fd, struct catalogue_stamp *stamp)
+{
+	struct stat status;
+	if (fstat(fd, &status))
+		return file_error(errno);
+	*stamp = (struct catalogue_stamp){status.st_dev, status.st_ino, status.st_size, status.st_mtim};
+	return 0;
+}
+
+bool tx_catalogue_is_stamp(const struct catalogue_stamp *a, const struct catalogue_stamp *b)
+{
+	return a->device == b->device && a->inode == b->inode && a->bytes == b->bytes &&
+	       a->modified.tv_sec == b->modified.tv_sec && a->modified.tv_nsec == b->modified.tv_nsec;
+}
+
+int tx_catalogue_hash_file(int fd, uint64_t bytes, uint8_t sha256[HASH_SHA256_BYTES])
+{
+	struct hash_stream hash;
+	uint8_t *buffer;
+	uint64_t there = 0;
+	int result = file_size(fd, &there);
+	if (result == 0 && there != bytes)
+		result = CAROUSEL_E_DIGEST;
+	if (result)
+		return result;
+	result = hash_stream_init(&hash);
+	if (result)
+		return result;
+	buffer = malloc(COPY_BYTES);
+	if (buffer == NULL)
+		result = CAROUSEL_E_MEMORY;
+	for (uint64_t offset = 0; result == 0 && offset < bytes; offset += COPY_BYTES) {
+		size_t len = bytes - offset < COPY_BYTES ? (size_t)(bytes - offset) : COPY_BYTES;
+		result = file_pread(fd, buffer, len, offset);
+		if (result == 0)
+			result = hash_stream_update(&hash, buffer, len);
+	}
+	if (result == 0)
+		result = hash_stream_final(&hash, sha256);
+	hash_stream_deinit(&hash);
+	free(buffer);
+	return result;
+}
+
+/* One file of an object, whole. */
+static int check_file(const struct catalogue *c, const struct catalogue_object *object, const char *name,
+	uint64_t bytes, const uint8_t wanted[HASH_SHA256_BYTES], struct catalogue_error *error)
+{
+	uint8_t sha256[HASH_SHA256_BYTES];
+	char path[PATH_MAX];
+	int fd = -1, result = tx_catalogue_object_path(path, c->dir, object->manifest.sha256, name);
+	if (result == 0) {
+		fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		result = fd < 0 ? file_error(errno) : tx_catalogue_hash_file(fd, bytes, sha256);
+	}
+	if (fd >= 0)
+		close(fd);
+	if (result == 0 && memcmp(sha256, wanted, sizeof sha256) != 0)
+		result = CAROUSEL_E_DIGEST;
+	return result ? tx_catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result)) : 0;
+}
+
+int tx_catalogue_check_files(
+	const struct catalogue *c, const struct catalogue_object *object, struct catalogue_error *error)
+{
+	const struct manifest *m = &object->manifest;
+	char name[CATALOGUE_COPY_MAP_NAME_BYTES];
+	int result = check_file(c, object, "image", m->layout.image_bytes, m->sha256, error);
+	if (result == 0)
+		result = check_file(c, object, "index", m->index_bytes, m->index_sha256, error);
+	for (unsigned i = 0; result == 0 && i < m->num_copy_maps; i++)
+		result = check_file(c, object, tx_catalogue_copy_map_name(name, m->copy_maps[i].from_version),
+			object->copy_map_bytes[i], m->copy_maps[i].sha256, error);
+	return result;
+}
+
+static int check_size(const char *path, uint64_t wanted, struct catalogue_stamp *stamp, struct catalogue_error *error)
 {
 	uint64_t bytes = 0;
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), result;
 	if (fd < 0)
 		return tx_catalogue_fail(error, file_error(errno), "%s: %s", path, strerror(errno));
 	result = file_size(fd, &bytes);
+	if (result == 0 && stamp)
+		result = tx_catalogue_stamp(fd, stamp);
 	close(fd);
 	if (result)
 		return tx_catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result));
@@ -151,7 +231,7 @@ static int load_copy_map(
 	if (result)
 		return tx_catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result));
 	object->copy_map_bytes[i] = copy_map_bytes(header.num_runs);
-	return check_size(path, object->copy_map_bytes[i], error);
+	return check_size(path, object->copy_map_bytes[i], NULL, error);
 }
 
 static void object_free(struct catalogue_object *object)
@@ -161,8 +241,15 @@ static void object_free(struct catalogue_object *object)
 	free(object);
 }
 
-static int load_object(const struct catalogue *c, const uint8_t sha256[HASH_SHA256_BYTES],
-	struct catalogue_object **out, struct catalogue_error *error)
+/* The file that a daemon has open was compared when it was published; another one in its place was not. */
+static bool is_held(const struct catalogue *before, const struct catalogue_object *object)
+{
+	const struct catalogue_object *held = tx_catalogue_find_digest(before, object->manifest.sha256);
+	return held && tx_catalogue_is_stamp(&held->stamp, &object->stamp);
+}
+
+static int load_object(const struct catalogue *c, const struct catalogue *before,
+	const uint8_t sha256[HASH_SHA256_BYTES], struct catalogue_object **out, struct catalogue_error *error)
 {
 	struct catalogue_object *object = calloc(1, sizeof *object);
 	char path[PATH_MAX];
@@ -171,13 +258,15 @@ static int load_object(const struct catalogue *c, const uint8_t sha256[HASH_SHA2
 		return tx_catalogue_fail(error, CAROUSEL_E_MEMORY, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
 	result = load_manifest(c, object, sha256, error);
 	if (result == 0 && tx_catalogue_object_path(path, c->dir, sha256, "image") == 0)
-		result = check_size(path, object->manifest.layout.image_bytes, error);
+		result = check_size(path, object->manifest.layout.image_bytes, &object->stamp, error);
 	if (result == 0 && tx_catalogue_object_path(path, c->dir, sha256, "index") == 0)
-		result = check_size(path, object->manifest.index_bytes, error);
+		result = check_size(path, object->manifest.index_bytes, NULL, error);
 	for (unsigned i = 0; result == 0 && i < object->manifest.num_copy_maps; i++)
 		result = load_copy_map(c, object, i, error);
 	if (result == 0 && tx_catalogue_object_path(path, c->dir, sha256, "state.ini") == 0)
 		result = load_state(object, path, error);
+	if (result == 0 && before && !is_held(before, object))
+		result = tx_catalogue_check_files(c, object, error);
 	if (result) {
 		object_free(object);
 		return result;
@@ -196,7 +285,7 @@ static int compare_objects(const void *a, const void *b)
 	return left->version < right->version ? -1 : left->version > right->version;
 }
 
-static int load_objects(struct catalogue *c, struct catalogue_error *error)
+static int load_objects(struct catalogue *c, const struct catalogue *before, struct catalogue_error *error)
 {
 	char path[PATH_MAX];
 	struct dirent *entry;
@@ -218,7 +307,7 @@ static int load_objects(struct catalogue *c, struct catalogue_error *error)
 				error, CAROUSEL_E_LIMIT, "%s: more than %u objects", path, CATALOGUE_MAX_OBJECTS);
 			break;
 		}
-		result = load_object(c, sha256, &c->objects[c->num_objects], &c->refused_error);
+		result = load_object(c, before, sha256, &c->objects[c->num_objects], &c->refused_error);
 		c->num_objects += result == 0;
 		c->num_refused += result != 0;
 		result = result == CAROUSEL_E_MEMORY ? tx_catalogue_fail(error, result, "%s", carousel_strerror(result))
@@ -285,7 +374,8 @@ static void load_map(struct catalogue *c)
 	envelope_deinit(NULL, &envelope);
 }
 
-int tx_catalogue_load(struct catalogue **out, const char *dir, struct catalogue_error *error)
+int tx_catalogue_load(
+	struct catalogue **out, const char *dir, const struct catalogue *before, struct catalogue_error *error)
 {
 	struct catalogue *c = calloc(1, sizeof *c);
 	int result = 0;
@@ -305,7 +395,7 @@ int tx_catalogue_load(struct catalogue **out, const char *dir, struct catalogue_
 		result = load_trust(c, error);
 	if (result == 0 && c->has_trust) {
 		load_map(c);
-		result = load_objects(c, error);
+		result = load_objects(c, before, error);
 	}
 	if (result) {
 		tx_catalogue_free(c);

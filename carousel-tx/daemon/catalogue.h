@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
 
 #define CATALOGUE_MAX_OBJECTS         512u
 #define CATALOGUE_MESSAGE_BYTES       512u
@@ -30,6 +32,17 @@ struct catalogue_error {
 int tx_catalogue_fail(struct catalogue_error *, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Which file it is and how it was left: other bytes in it have another one. */
+struct catalogue_stamp {
+	dev_t device;
+	ino_t inode;
+	off_t bytes;
+	struct timespec modified;
+};
+/* Errors: those of file_error(). */
+int tx_catalogue_stamp(int fd, struct catalogue_stamp *);
+bool tx_catalogue_is_stamp(const struct catalogue_stamp *, const struct catalogue_stamp *);
+
 struct catalogue_object {
 	struct manifest manifest;
 	uint8_t manifest_sha256[HASH_SHA256_BYTES]; /* of the payload */
@@ -38,6 +51,7 @@ struct catalogue_object {
 	uint32_t weight;                                 /* state.ini; 1 to 1000 */
 	uint64_t published_s;                            /* state.ini; seconds since 1970 */
 	uint64_t copy_map_bytes[MANIFEST_MAX_COPY_MAPS]; /* of the files of the manifest's copy maps */
+	struct catalogue_stamp stamp;                    /* of the file image */
 };
 
 struct catalogue {
@@ -56,10 +70,16 @@ struct catalogue {
 };
 
 /* Reads everything. An object or a map that does not verify does not count, and is told of by refused_error and
- * map_error; only a catalogue that cannot be read at all is an error. allocator NULL: malloc.
+ * map_error; only a catalogue that cannot be read at all is an error. Of images sizes are compared, and digests when
+ * `before` is given, what a daemon holds: of those that it does not hold from the very same file.
  * Errors: NOT_FOUND (no such directory), roots.dsse broken (as trust_update_chain), LIMIT, MEMORY, those of file.h. */
-int tx_catalogue_load(struct catalogue **, const char *dir, struct catalogue_error *);
+int tx_catalogue_load(struct catalogue **, const char *dir, const struct catalogue *before, struct catalogue_error *);
 void tx_catalogue_free(struct catalogue *);
+
+/* The digest of an open file's first bytes, which must be all of it. Errors: DIGEST (another size), those of file.h. */
+int tx_catalogue_hash_file(int fd, uint64_t bytes, uint8_t sha256[HASH_SHA256_BYTES]);
+/* Reads an object's image, index and copy maps whole and compares their digests. Errors: DIGEST, those of file.h. */
+int tx_catalogue_check_files(const struct catalogue *, const struct catalogue_object *, struct catalogue_error *);
 
 /* NULL when there is none. */
 const struct catalogue_object *tx_catalogue_find(const struct catalogue *, const char *class_name, uint32_t version);

@@ -17,9 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define COPY_BYTES (1u << 20)
-#define DIR_MODE   0755
-#define FILE_MODE  0644
+#define DIR_MODE  0755
+#define FILE_MODE 0644
 
 static int fail_path(struct catalogue_error *error, int code, const char *path)
 {
@@ -48,7 +47,7 @@ static int begin(const char *dir, int *lock, struct catalogue **catalogue, struc
 		result = tx_leftovers_remove(tmp, NULL);
 	if (result)
 		return fail_path(error, result, tmp);
-	return tx_catalogue_load(catalogue, dir, error);
+	return tx_catalogue_load(catalogue, dir, NULL, error);
 }
 
 /* Tells a daemon that watches. Its loss would delay the change, never undo it. */
@@ -124,30 +123,13 @@ static void image_subject(char out[MANIFEST_MAX_CLASS_BYTES + 16], const char *c
 /* What is published again must be what is there. */
 static int check_same(const char *image_path, const struct manifest *manifest, struct catalogue_error *error)
 {
-	uint8_t sha256[HASH_SHA256_BYTES], *buffer = malloc(COPY_BYTES);
-	struct hash_stream hash;
-	uint64_t bytes = 0;
+	uint8_t sha256[HASH_SHA256_BYTES];
 	int fd = open(image_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC),
-	    result = fd < 0 ? file_error(errno) : hash_stream_init(&hash);
-	if (result == 0)
-		result = buffer ? file_size(fd, &bytes) : CAROUSEL_E_MEMORY;
-	if (result == 0 && bytes != manifest->layout.image_bytes)
-		result = CAROUSEL_E_DIGEST;
-	for (uint64_t offset = 0; result == 0 && offset < bytes; offset += COPY_BYTES) {
-		size_t len = bytes - offset < COPY_BYTES ? (size_t)(bytes - offset) : COPY_BYTES;
-		result = file_pread(fd, buffer, len, offset);
-		if (result == 0)
-			result = hash_stream_update(&hash, buffer, len);
-	}
-	if (result == 0)
-		result = hash_stream_final(&hash, sha256);
+	    result = fd < 0 ? file_error(errno) : tx_catalogue_hash_file(fd, manifest->layout.image_bytes, sha256);
+	if (fd >= 0)
+		close(fd);
 	if (result == 0 && memcmp(sha256, manifest->sha256, sizeof sha256) != 0)
 		result = CAROUSEL_E_DIGEST;
-	if (fd >= 0) {
-		hash_stream_deinit(&hash);
-		close(fd);
-	}
-	free(buffer);
 	return result ? fail_path(error, result, image_path) : 0;
 }
 
@@ -207,6 +189,8 @@ static int install(const char *dir, const char *staging, const struct manifest *
 		result = file_error(errno);
 	if (result == 0)
 		result = file_sync_parent(path);
+	if (result == 0)
+		tx_leftovers_remove(tmp, "damaged");
 	return result ? fail_path(error, result, path) : 0;
 }
 
@@ -289,6 +273,14 @@ static int read_manifest(const struct catalogue *catalogue, const char *path, ch
 	return result ? fail_path(error, result, path) : 0;
 }
 
+/* What looks like what is published and is not, on disk, is made anew. */
+static bool is_whole(const struct catalogue *catalogue, const struct manifest *manifest)
+{
+	const struct catalogue_object *known = tx_catalogue_find_digest(catalogue, manifest->sha256);
+	struct catalogue_error ignored;
+	return tx_catalogue_check_files(catalogue, known, &ignored) == 0;
+}
+
 static void report_image(
 	struct change_report *report, const struct manifest *manifest, const uint8_t manifest_sha256[HASH_SHA256_BYTES])
 {
@@ -317,6 +309,8 @@ int change_publish(const char *dir, const struct change_by *by, const struct cha
 		result = check_known(catalogue, manifest, manifest_sha256, &report->is_same, error);
 	if (result == 0) {
 		report_image(report, manifest, manifest_sha256);
+		if (report->is_same)
+			report->is_same = is_whole(catalogue, manifest);
 		result = report->is_same ? check_same(what->image, manifest, error)
 					 : stage(catalogue, by, what, text, len, manifest, error);
 	}

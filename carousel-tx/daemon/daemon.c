@@ -117,7 +117,7 @@ static int store_counters(void *user, const char *text, size_t len)
 static void load_run(void *user)
 {
 	struct daemon *d = user;
-	tx_catalogue_load(&d->loaded, d->settings->catalogue, &d->load_error);
+	tx_catalogue_load(&d->loaded, d->settings->catalogue, d->catalogue, &d->load_error);
 }
 
 static void reload(struct daemon *d);

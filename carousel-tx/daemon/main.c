@@ -14,6 +14,7 @@ int main(int argc, char **argv)
 		{"plan", "[--loss SHARE] [--duty SHARE] [--percentile SHARE | --boxes N] [--json]",
 			"how long a pass takes, and until the boxes have what the catalogue holds", verb_plan},
 		{"list", "[--json]", "what the catalogue holds", verb_list},
+		{"verify", "[--json]", "read all that the catalogue holds, and compare every digest", verb_verify},
 		{"set-map", "MAP [--json]", "install a signed version map", verb_set_map},
 		{"set-root", "ROOTS [--json]", "install the signed trust root, or the next links of its chain",
 			verb_set_root},

@@ -167,7 +167,7 @@ static int plan(const struct cli *cli, struct planning *p)
 	int result, status = plan_channels(cli, p);
 	if (status != CLI_OK)
 		return status;
-	if (tx_catalogue_load(&catalogue, p->common.catalogue, &error))
+	if (tx_catalogue_load(&catalogue, p->common.catalogue, NULL, &error))
 		return cli_fail(cli, "%s", error.message);
 	plan_images(p, catalogue);
 	result = plan_compute(&p->config, p->results, &what);

@@ -9,6 +9,7 @@
 #include "common/json_fields.h"
 #include "common/units.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,7 +105,7 @@ int verb_list(const struct cli *cli, int argc, char **argv)
 	if (status == CLI_OK)
 		status = verb_resolve(cli, c, true);
 	if (status == CLI_OK) {
-		if (tx_catalogue_load(&catalogue, c->catalogue, &error)) {
+		if (tx_catalogue_load(&catalogue, c->catalogue, NULL, &error)) {
 			status = cli_fail(cli, "%s", error.message);
 		} else {
 			if (catalogue->map_error.code)
@@ -113,6 +114,67 @@ int verb_list(const struct cli *cli, int argc, char **argv)
 				status = cli_fail(cli, "%s", catalogue->refused_error.message);
 			tx_show_catalogue(catalogue, c->json);
 			status = verb_printed(cli, status);
+			tx_catalogue_free(catalogue);
+		}
+	}
+	free(c);
+	return status == CLI_HELP ? CLI_OK : status;
+}
+
+/* One image, whole. Returns the exit status. */
+static int verify_object(const struct cli *cli, const struct catalogue *catalogue,
+	const struct catalogue_object *object, json_t **images)
+{
+	struct catalogue_error error = {0};
+	char digest[HASH_SHA256_TEXT_BYTES];
+	int result = tx_catalogue_check_files(catalogue, object, &error);
+	if (*images)
+		json_fields_append(images, json_pack("{s:s, s:I, s:s, s:b, s:s}", "class", object->manifest.class_name,
+						   "version", (json_int_t)object->manifest.version, "sha256",
+						   hash_sha256_text(digest, object->manifest.sha256), "good",
+						   result == 0, "error", carousel_error_name(result)));
+	else
+		printf("%s %" PRIu32 " %s\n", object->manifest.class_name, object->manifest.version,
+			result ? "damaged" : "good");
+	return result ? cli_fail(cli, "%s", error.message) : CLI_OK;
+}
+
+static int verify_all(const struct cli *cli, const struct verb_common *c, const struct catalogue *catalogue)
+{
+	json_t *images = c->json ? json_array() : NULL;
+	int status = CLI_OK;
+	if (catalogue->map_error.code)
+		status = cli_fail(cli, "%s", catalogue->map_error.message);
+	if (catalogue->num_refused)
+		status = cli_fail(cli, "%s", catalogue->refused_error.message);
+	if (c->json && images == NULL)
+		return cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
+	for (size_t i = 0; i < catalogue->num_objects; i++)
+		if (verify_object(cli, catalogue, catalogue->objects[i], &images) != CLI_OK)
+			status = CLI_FAILED;
+	if (c->json && verb_print_json(cli, json_pack("{s:s, s:I, s:o}", "format", "carousel-verify/1", "refused",
+						    (json_int_t)catalogue->num_refused, "images", images)) != CLI_OK)
+		status = CLI_FAILED;
+	return verb_printed(cli, status);
+}
+
+int verb_verify(const struct cli *cli, int argc, char **argv)
+{
+	struct verb_common *c = calloc(1, sizeof *c);
+	struct catalogue_error error;
+	struct catalogue *catalogue;
+	int status;
+	if (c == NULL)
+		return cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
+	const struct cli_option options[] = {VERB_COMMON_OPTIONS(c), VERB_JSON_OPTION(c)};
+	status = cli_options(cli, options, sizeof options / sizeof options[0], &argc, argv, 0, 0);
+	if (status == CLI_OK)
+		status = verb_resolve(cli, c, true);
+	if (status == CLI_OK) {
+		if (tx_catalogue_load(&catalogue, c->catalogue, NULL, &error)) {
+			status = cli_fail(cli, "%s", error.message);
+		} else {
+			status = verify_all(cli, c, catalogue);
 			tx_catalogue_free(catalogue);
 		}
 	}

@@ -45,6 +45,7 @@ int verb_printed(const struct cli *, int status);
 int verb_run(const struct cli *, int argc, char **argv);
 int verb_status(const struct cli *, int argc, char **argv);
 int verb_list(const struct cli *, int argc, char **argv);
+int verb_verify(const struct cli *, int argc, char **argv);
 int verb_set_rate(const struct cli *, int argc, char **argv);
 int verb_plan(const struct cli *, int argc, char **argv);
 int verb_publish(const struct cli *, int argc, char **argv);

@@ -107,6 +107,23 @@ tx publish image3 m3 >/dev/null
 full tx withdraw box 3 --json
 refuses 1 "not catalogued" tx withdraw box 3
 
+# ---- an image that was spoilt in its place, as long as before: found by verify, mended by publish ----
+is "j['format'] == 'carousel-verify/1' and j['refused'] == 0 and [(i['version'], i['good'], i['error']) for i in j['images']] == [(1, True, 'ok'), (2, True, 'ok')]" tx verify --json
+full tx verify
+full tx verify --json
+for file in image index; do
+	printf spoilt | dd of="cat/objects/${digest#sha256:}/$file" bs=1 seek=50 conv=notrunc 2>/dev/null
+	tx list >/dev/null || fail "its size is what it was"
+	tx verify >out.txt 2>err.txt && fail "verify finds nothing in $file"
+	grep -q "^box 1 damaged" out.txt && grep -q "^box 2 good" out.txt || fail "verify: $(cat out.txt)"
+	grep -q "/$file: content does not have the digest" err.txt || fail "verify: $(cat err.txt)"
+	tx verify --json 2>/dev/null >out.txt && fail "verify --json finds nothing"
+	grep -q '"version":1,.*"good":false,"error":"digest-mismatch"' out.txt || fail "verify --json: $(cat out.txt)"
+	is "j['changed'] is True" tx publish image1 m1 --weight 3 --json
+	tx verify >/dev/null || fail "not mended"
+done
+ls cat/tmp | grep -q . && fail "the spoilt one is still there"
+
 # ---- an interface that is not there ----
 sed 's/interface = lo/interface = gone0/' tx.ini >gone.ini
 "$build/carousel-tx" run --check-config --config gone.ini 2>err.txt || fail "a missing interface is no mistake of the configuration"

@@ -10,6 +10,7 @@
 #include "policy-map/files/copy_map_file.h"
 #include "tests/lib/tx_fixture.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -214,7 +215,7 @@ static void test_publish(void **state)
 	what.manifest = path_of(f, "manifest");
 	assert_int_equal(change_publish(f->cat, &by, &what, &report, &f->error), 0);
 	assert_true(report.is_same);
-	assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
+	assert_int_equal(tx_catalogue_load(&c, f->cat, NULL, &f->error), 0);
 	assert_int_equal(c->num_objects, 1);
 	assert_int_equal(c->objects[0]->weight, 2);
 	assert_int_equal(c->objects[0]->published_s, 1000);
@@ -327,7 +328,7 @@ static void test_leftovers(void **state)
 	/* An object that is a link: withdrawn is the link alone. */
 	{
 		struct catalogue *c;
-		assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
+		assert_int_equal(tx_catalogue_load(&c, f->cat, NULL, &f->error), 0);
 		assert_int_equal(tx_catalogue_object_path(moved, f->cat, c->objects[0]->manifest.sha256, NULL), 0);
 		tx_catalogue_free(c);
 	}
@@ -410,7 +411,7 @@ static void test_copy_maps(void **state)
 	assert_int_equal(publish(f, "old", "old.m"), 0);
 	assert_int_equal(publish(f, "new", "lie.m"), CAROUSEL_E_DIGEST);
 	assert_int_equal(publish(f, "new", "new.m"), 0);
-	assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
+	assert_int_equal(tx_catalogue_load(&c, f->cat, NULL, &f->error), 0);
 	assert_int_equal(c->num_objects, 2);
 	assert_int_equal(c->objects[1]->copy_map_bytes[0], COPY_MAP_HEADER_BYTES);
 	assert_int_equal(tx_catalogue_object_path(
@@ -418,7 +419,7 @@ static void test_copy_maps(void **state)
 		0);
 	tx_catalogue_free(c);
 	assert_int_equal(truncate(path, COPY_MAP_HEADER_BYTES + 1), 0);
-	assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
+	assert_int_equal(tx_catalogue_load(&c, f->cat, NULL, &f->error), 0);
 	assert_int_equal(c->num_refused, 1);
 	assert_non_null(strstr(c->refused_error.message, "copy-map-1"));
 	tx_catalogue_free(c);
@@ -443,7 +444,7 @@ static void test_nothing_without_the_log(void **state)
 	assert_int_equal(set_map(f, "map1"), CAROUSEL_E_MALFORMED);
 	assert_int_equal(change_withdraw(f->cat, &by, "box", 1, &report, &f->error), CAROUSEL_E_MALFORMED);
 	assert_int_equal(change_set_root(f->cat, &by, path_of(f, "root2"), &report, &f->error), CAROUSEL_E_MALFORMED);
-	assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
+	assert_int_equal(tx_catalogue_load(&c, f->cat, NULL, &f->error), 0);
 	assert_int_equal(c->num_objects, 1);
 	assert_int_equal(c->trust.root.version, 1);
 	assert_null(c->map);
@@ -482,12 +483,12 @@ static void test_damage(void **state)
 	assert_int_equal(publish(f, "two", "two.m"), 0);
 	map_to(f, "map", 5, one, MAP);
 	assert_int_equal(set_map(f, "map"), 0);
-	assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
+	assert_int_equal(tx_catalogue_load(&c, f->cat, NULL, &f->error), 0);
 	assert_int_equal(
 		tx_catalogue_object_path(path, f->cat, tx_catalogue_find(c, "box", 2)->manifest.sha256, "index"), 0);
 	tx_catalogue_free(c);
 	assert_int_equal(truncate(path, 10), 0);
-	assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
+	assert_int_equal(tx_catalogue_load(&c, f->cat, NULL, &f->error), 0);
 	assert_int_equal(c->num_objects, 1);
 	assert_int_equal(c->num_refused, 1);
 	assert_int_equal(c->refused_error.code, CAROUSEL_E_DIGEST);
@@ -500,7 +501,7 @@ static void test_damage(void **state)
 	assert_int_equal(file_read(path_of(f, "cat/map.dsse"), 100000, NULL, &text, &len), 0);
 	for (size_t n = 0; n + 1 < len; n += 7) {
 		put(f, "cat/map.dsse", text, n);
-		assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
+		assert_int_equal(tx_catalogue_load(&c, f->cat, NULL, &f->error), 0);
 		assert_null(c->map);
 		assert_true(c->map_error.code != 0);
 		assert_int_equal(c->num_objects, 2);
@@ -509,7 +510,7 @@ static void test_damage(void **state)
 	free(text);
 	/* Without roots that hold nothing can be trusted. */
 	put(f, "cat/roots.dsse", "{}\n", 3);
-	assert_true(tx_catalogue_load(&c, f->cat, &f->error) != 0);
+	assert_true(tx_catalogue_load(&c, f->cat, NULL, &f->error) != 0);
 	assert_null(c);
 }
 
@@ -557,12 +558,12 @@ static void test_air_follows_the_catalogue(void **state)
 	assert_int_equal(tx_new(&other, &config, 0), 0);
 	air_init(&air, tx, NULL, false);
 	air_init(&mapped, other, NULL, true);
-	assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
+	assert_int_equal(tx_catalogue_load(&c, f->cat, NULL, &f->error), 0);
 	assert_int_equal(air_apply(&air, before, c, 0), 0);
 	assert_int_equal(count_images(tx), 1);
 	before = c;
 	assert_int_equal(publish(f, "two", "two.m"), 0);
-	assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
+	assert_int_equal(tx_catalogue_load(&c, f->cat, NULL, &f->error), 0);
 	assert_int_equal(air_apply(&air, before, c, 0), 0);
 	assert_int_equal(count_images(tx), 2);
 	assert_int_equal(air_apply(&mapped, NULL, c, 0), 0);
@@ -570,7 +571,7 @@ static void test_air_follows_the_catalogue(void **state)
 	tx_catalogue_free(before);
 	before = c;
 	assert_int_equal(change_withdraw(f->cat, &by, "box", 2, &report, &f->error), 0);
-	assert_int_equal(tx_catalogue_load(&c, f->cat, &f->error), 0);
+	assert_int_equal(tx_catalogue_load(&c, f->cat, NULL, &f->error), 0);
 	assert_int_equal(air_apply(&air, before, c, 0), 0);
 	assert_int_equal(count_images(tx), 1);
 	tx_catalogue_free(before);
@@ -579,6 +580,100 @@ static void test_air_follows_the_catalogue(void **state)
 	air_deinit(&mapped);
 	tx_free(tx);
 	tx_free(other);
+}
+
+/* Writes into the image of box 1 where it lies: other bytes, no more and no less. */
+static void spoil(struct fixture *f, const struct catalogue *c, char path[PATH_MAX])
+{
+	int fd;
+	assert_int_equal(
+		tx_catalogue_object_path(path, f->cat, tx_catalogue_find(c, "box", 1)->manifest.sha256, "image"), 0);
+	fd = open(path, O_WRONLY);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, "spoilt", 6, 100), 6);
+	close(fd);
+}
+
+/* What is written into the file of an image on the air does not go on the air; the next reading of the catalogue takes
+ * the image off; published again it goes on from the good file, without a restart. */
+static void test_a_file_that_changes_on_the_air(void **state)
+{
+	struct fixture *f = *state;
+	const struct tx_channel_config channel = {.name = "main", .rate_bps = 80000};
+	struct tx_config config = {.tsi = 1, .channels = &channel, .num_channels = 1, .read_ahead_bytes = 1};
+	struct change_publication what = {0};
+	struct catalogue *before, *c;
+	struct change_report report;
+	struct listener l;
+	char path[PATH_MAX], text[4 * PATH_MAX], *dump;
+	uint64_t now = 1000000000, packets;
+	json_t *status, *object;
+	struct air air;
+	struct tx *tx;
+	size_t i;
+	install_root(f);
+	image_to(f, "one", "one.m", "box", 1, 1, IMAGE);
+	assert_int_equal(publish(f, "one", "one.m"), 0);
+	assert_int_equal(tx_new(&tx, &config, now), 0);
+	air_init(&air, tx, NULL, false);
+	assert_int_equal(tx_catalogue_load(&before, f->cat, NULL, &f->error), 0);
+	assert_int_equal(air_apply(&air, NULL, before, now), 0);
+	spoil(f, before, path);
+	listener_init(&l);
+	fixture_run(tx, 0, &l, &now, now + 10 * 1000000000ull, 0);
+	status = tx_status(tx, now);
+	dump = json_dumps(json_object_get(status, "warnings"), 0);
+	assert_non_null(strstr(dump, "box 1: its image cannot be read or encoded: same identity, different content"));
+	free(dump);
+	json_array_foreach(json_object_get(status, "objects"), i,
+		object) if (strcmp(json_string_value(json_object_get(object, "role")), "image") == 0)
+		assert_int_equal(json_integer_value(json_object_get(object, "packets")), 0);
+	json_decref(status);
+	/* Its size alone says nothing: who holds another file looks at what is in this one. */
+	assert_int_equal(tx_catalogue_load(&c, f->cat, NULL, &f->error), 0);
+	assert_int_equal(c->num_objects, 1);
+	assert_int_equal(tx_catalogue_check_files(c, c->objects[0], &f->error), CAROUSEL_E_DIGEST);
+	tx_catalogue_free(c);
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(tx_catalogue_load(&c, f->cat, before, &f->error), 0);
+		assert_int_equal(c->num_objects, 0);
+		assert_int_equal(c->refused_error.code, CAROUSEL_E_DIGEST);
+		assert_non_null(strstr(c->refused_error.message, "/image"));
+		assert_int_equal(air_apply(&air, before, c, now), 0);
+		assert_int_equal(count_images(tx), 0);
+		tx_catalogue_free(before);
+		before = c;
+	}
+	/* The same command mends it, though all looks as if it were there. */
+	what.image = path_of(f, "one");
+	what.manifest = path_of(f, "one.m");
+	assert_int_equal(change_publish(f->cat, &by, &what, &report, &f->error), 0);
+	assert_false(report.is_same);
+	assert_false(is_there(in_tmp(f, "damaged")));
+	assert_int_equal(tx_catalogue_load(&c, f->cat, before, &f->error), 0);
+	assert_int_equal(c->num_objects, 1);
+	assert_int_equal(air_apply(&air, before, c, now), 0);
+	tx_catalogue_free(before);
+	before = c;
+	packets = l.packets;
+	fixture_run(tx, 0, &l, &now, now + 2 * 1000000000ull, 0);
+	assert_true(l.packets > packets + 10);
+	/* The same bytes in another file: it goes on from that. */
+	put(f, "copy", "", 0);
+	snprintf(text, sizeof text, "cp '%s' '%s' && mv '%s' '%s'", path_of(f, "one"), path_of(f, "copy"),
+		path_of(f, "copy"), path);
+	assert_int_equal(system(text), 0);
+	assert_int_equal(tx_catalogue_load(&c, f->cat, before, &f->error), 0);
+	assert_int_equal(c->num_objects, 1);
+	assert_false(tx_catalogue_is_stamp(&c->objects[0]->stamp, &before->objects[0]->stamp));
+	assert_int_equal(air_apply(&air, before, c, now), 0);
+	assert_int_equal(count_images(tx), 1);
+	assert_true(tx_catalogue_is_stamp(&c->objects[0]->stamp, &air.images[0].stamp));
+	tx_catalogue_free(before);
+	tx_catalogue_free(c);
+	listener_deinit(&l);
+	air_deinit(&air);
+	tx_free(tx);
 }
 
 int main(void)
@@ -596,6 +691,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_change_waits_for_no_other, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_air_follows_the_catalogue, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_file_that_changes_on_the_air, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
