@@ -11,11 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_GROUP_ROWS        64u
-#define DAY_S                 86400u
-#define EXPIRES_SOON_S        (14u * DAY_S)
-#define FIRST_STEP_MAX        500u /* permyriad */
-#define FULL_AFTER_AT_LEAST_S (7u * DAY_S)
+#define MAX_GROUP_ROWS 64u
 
 bool lint_is_error(enum lint_code code)
 {
@@ -88,8 +84,10 @@ uint32_t lint_header_line(const struct lint *l, const char *word)
 {
 	size_t len = strlen(word);
 	for (uint32_t line = 1; line <= l->num_lines; line++) {
-		const char *start = l->text + l->starts[line - 1];
-		if (l->len - l->starts[line - 1] > len && memcmp(start, word, len) == 0 && is_blank(start[len]))
+		size_t at = l->starts[line - 1];
+		while (at < l->len && is_blank(l->text[at]))
+			at++;
+		if (l->len - at > len && memcmp(l->text + at, word, len) == 0 && is_blank(l->text[at + len]))
 			return line;
 	}
 	return 0;
@@ -125,7 +123,19 @@ void lint_find_option(struct lint *l, enum lint_code code, uint32_t line, const 
 	va_end(args);
 }
 
-static bool is_gated(const struct policy_row *r)
+void lint_find_byte(struct lint *l, enum lint_code code, size_t at, const char *format, ...)
+{
+	struct lint_finding finding = {.code = code, .line = 1};
+	va_list args;
+	while (finding.line < l->num_lines && l->starts[finding.line] <= at)
+		finding.line++;
+	finding.column = (uint32_t)(at - l->starts[finding.line - 1]) + 1;
+	va_start(args, format);
+	report(l, &finding, format, args);
+	va_end(args);
+}
+
+bool lint_is_gated(const struct policy_row *r)
 {
 	return r->from_s || r->until_s || r->num_steps;
 }
@@ -147,21 +157,21 @@ static void check_group(struct lint *l, const struct policy_row *const *rows, si
 {
 	const struct policy_row *base = NULL, *last = rows[count - 1];
 	for (size_t i = 0; i < count; i++) {
-		if (!is_gated(rows[i]) && base)
+		if (!lint_is_gated(rows[i]) && base)
 			lint_find(l, LINT_TWO_BASES, rows[i]->line, 0,
 				"%s %s has an ungated row on line %" PRIu32 " already", rows[i]->class_name,
 				rows[i]->category, base->line);
-		if (!is_gated(rows[i]) && base == NULL)
+		if (!lint_is_gated(rows[i]) && base == NULL)
 			base = rows[i];
 	}
-	if (is_gated(last))
+	if (lint_is_gated(last))
 		lint_find(l, LINT_LAST_GATED, last->line, WORD_OPTIONS, "the last row of %s %s must have no gates",
 			last->class_name, last->category);
 	if (count > MAX_GROUP_ROWS)
 		lint_find(l, LINT_TOO_MANY_ROWS, last->line, 0, "%zu rows of %s %s, at most %u", count,
 			last->class_name, last->category, MAX_GROUP_ROWS);
 	for (size_t i = 0; i < count && count <= MAX_GROUP_ROWS; i++) {
-		for (size_t k = i + 1; k < count && is_gated(rows[i]); k++)
+		for (size_t k = i + 1; k < count && lint_is_gated(rows[i]); k++)
 			check_flip(l, rows[i], rows[k]);
 	}
 }
@@ -236,106 +246,6 @@ static void check_boxes(struct lint *l)
 	}
 }
 
-/* ---- steepness and time ---- */
-
-static uint64_t full_after(const struct policy_row *r)
-{
-	return r->steps[r->num_steps - 1].permyriad == 10000 ? r->steps[r->num_steps - 1].after_s : UINT64_MAX;
-}
-
-static const struct policy_row *find_before(const struct lint *l, const struct policy_row *row)
-{
-	size_t count;
-	const struct policy_row *const *rows;
-	if (l->context->previous == NULL)
-		return NULL;
-	rows = policy_map_rows(l->context->previous, row->class_name, row->category, &count);
-	for (size_t i = 0; i < count; i++) {
-		if (rows[i]->numbers.current == row->numbers.current)
-			return rows[i];
-	}
-	return NULL;
-}
-
-static bool is_for_production(const struct policy_row *row)
-{
-	return strcmp(row->category, "production") == 0 || strcmp(row->category, "*") == 0;
-}
-
-/* The share that is let in at a time, the other gates not left out. */
-static uint32_t share_at(const struct policy_map *m, const struct policy_row *row, uint64_t now)
-{
-	if ((row->from_s && now < row->from_s) || (row->until_s && now >= row->until_s))
-		return 0;
-	return policy_ramp_permyriad(m, row, now);
-}
-
-static bool is_lowered_at(
-	const struct lint *l, const struct policy_row *row, const struct policy_row *before, uint64_t now)
-{
-	if (now < l->map->issued_s)
-		return false;
-	return share_at(l->map, row, now) < share_at(l->context->previous, before, now);
-}
-
-/* A ramp counts from `from`, else from the map's own issue: a later map puts the steps off when it does not say from
- * when. Shares only change at steps, so those are the moments to look at. */
-static void check_ramp_lowered(struct lint *l, const struct policy_row *row, const struct policy_row *before)
-{
-	const struct policy_map *m = l->context->previous;
-	uint64_t start = before->from_s ? before->from_s : m->issued_s, lowered_at = UINT64_MAX;
-	if (is_lowered_at(l, row, before, l->map->issued_s))
-		lowered_at = l->map->issued_s;
-	for (unsigned i = 0; i < before->num_steps && lowered_at == UINT64_MAX; i++) {
-		uint64_t moment;
-		if (!__builtin_add_overflow(start, before->steps[i].after_s, &moment) &&
-			is_lowered_at(l, row, before, moment))
-			lowered_at = moment;
-	}
-	if (lowered_at != UINT64_MAX)
-		lint_find_option(l, LINT_RAMP_LOWERED, row->line,
-			"ramp=", "%g %% of the boxes at a time when the last signed map had %g %%",
-			share_at(l->map, row, lowered_at) / 100.0, share_at(m, before, lowered_at) / 100.0);
-}
-
-static void check_ramp(struct lint *l, const struct policy_row *row)
-{
-	const struct policy_row *before = find_before(l, row);
-	if (row->num_steps && row->steps[0].permyriad > FIRST_STEP_MAX)
-		lint_find_option(l, LINT_RAMP_STEEP, row->line,
-			"ramp=", "the first step takes %g %% of the boxes at once", row->steps[0].permyriad / 100.0);
-	if (row->num_steps && full_after(row) < FULL_AFTER_AT_LEAST_S)
-		lint_find_option(l, LINT_RAMP_STEEP, row->line, "ramp=", "all boxes within %g days",
-			(double)full_after(row) / DAY_S);
-	if (row->num_steps == 0 && l->context->previous && before == NULL && is_for_production(row))
-		lint_find(l, LINT_RAMP_STEEP, row->line, WORD_CURRENT,
-			"current %" PRIu32 " is new and has no ramp: all boxes at once", row->numbers.current);
-	if (before && before->num_steps && row->num_steps)
-		check_ramp_lowered(l, row, before);
-}
-
-static void check_rollout(struct lint *l)
-{
-	const struct policy_map *m = l->map, *previous = l->context->previous;
-	for (size_t i = 0; i < m->num_rows; i++) {
-		const struct policy_row *row = &m->rows[i];
-		uint64_t boxes = l->context->boxes_above ? l->context->boxes_above(l->context->user, row->class_name,
-								   row->numbers.maximum)
-							 : 0;
-		check_ramp(l, row);
-		if (boxes)
-			lint_find(l, LINT_MAXIMUM_LOWERED, row->line, WORD_MAXIMUM,
-				"%" PRIu64 " boxes run a version above maximum %" PRIu32, boxes, row->numbers.maximum);
-	}
-	if (previous && policy_map_compare(m, previous) <= 0)
-		lint_find(l, LINT_SERIAL, lint_header_line(l, "serial"), 1,
-			"epoch %" PRIu32 " serial %" PRIu64 " is not above epoch %" PRIu32 " serial %" PRIu64
-			", which was signed last",
-			m->epoch, m->serial, previous->epoch, previous->serial);
-	if (m->expires_s && l->context->now_s && m->expires_s < l->context->now_s + EXPIRES_SOON_S)
-		lint_find(l, LINT_EXPIRES_SOON, lint_header_line(l, "expires"), 1, "the map expires within two weeks");
-}
-
 /* ---- the text ---- */
 
 static int check_text(struct lint *l, const char *text, size_t len)
@@ -343,7 +253,7 @@ static int check_text(struct lint *l, const char *text, size_t len)
 	char *copy = memory_copy_string(NULL, text, len), *canonical;
 	struct map_words w;
 	uint32_t column;
-	size_t canonical_len;
+	size_t canonical_len, same = 0;
 	int result;
 	if (copy == NULL)
 		return CAROUSEL_E_MEMORY;
@@ -357,8 +267,11 @@ static int check_text(struct lint *l, const char *text, size_t len)
 	result = policy_map_format(NULL, text, len, &canonical, &canonical_len, NULL);
 	if (result)
 		return result;
-	if (canonical_len != len || memcmp(canonical, text, len) != 0)
-		lint_find(l, LINT_NOT_CANONICAL, 0, 0, "the map is not in canonical form: fmt brings it there");
+	while (same < len && same < canonical_len && text[same] == canonical[same])
+		same++;
+	if (same < len || same < canonical_len)
+		lint_find_byte(
+			l, LINT_NOT_CANONICAL, same, "not in canonical form from here on: fmt brings the map there");
 	memory_free(NULL, canonical);
 	return 0;
 }
@@ -372,7 +285,7 @@ int lint_map(const struct policy_map *map, const char *text, size_t len, const s
 		check_groups(&l);
 		lint_images(&l);
 		check_boxes(&l);
-		check_rollout(&l);
+		lint_rollout(&l);
 		check_production(&l);
 		result = check_text(&l, text, len);
 	}

@@ -26,6 +26,7 @@
 	X(DUPLICATE, true, "duplicate")                                                                                \
 	X(TOO_LARGE, true, "image-too-large")                                                                          \
 	X(DATA_FORMAT, true, "data-format")                                                                            \
+	X(RAMP_FLAT, true, "ramp-does-not-grow")                                                                       \
 	X(OVERRIDE_BELOW, false, "override-below-minimum")                                                             \
 	X(MAXIMUM_LOWERED, false, "maximum-below-installed")                                                           \
 	X(RAMP_LOWERED, false, "ramp-lowered")                                                                         \
@@ -41,7 +42,7 @@ enum lint_code { LINT_LIST(LINT_ENUM) LINT_NUM_CODES };
 
 struct lint_finding {
 	enum lint_code code;
-	uint32_t line, column; /* from 1, in bytes; 0: the file as a whole */
+	uint32_t line, column; /* from 1, in bytes */
 	char message[192];
 };
 

@@ -31,8 +31,15 @@ __attribute__((format(printf, 5, 6))) void lint_find(
 /* At the word that begins so, "ramp=". */
 __attribute__((format(printf, 5, 6))) void lint_find_option(
 	struct lint *, enum lint_code, uint32_t line, const char *option, const char *format, ...);
+/* At the byte `at` of the text. */
+__attribute__((format(printf, 4, 5))) void lint_find_byte(
+	struct lint *, enum lint_code, size_t at, const char *format, ...);
 /* The line that begins with this word; 0: there is none. */
 uint32_t lint_header_line(const struct lint *, const char *word);
+
+/* Roll-outs: ramps, the fleet, serial and expiry. */
+void lint_rollout(struct lint *);
+bool lint_is_gated(const struct policy_row *);
 
 /* Images, their manifests, and what can be recalled to what. */
 void lint_images(struct lint *);

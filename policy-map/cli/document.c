@@ -164,6 +164,12 @@ int document_write_envelope(const struct cli *cli, const char *path, const struc
 	return result;
 }
 
+int document_say_error(const struct cli *cli, const char *path, const struct policy_map_error *e)
+{
+	cli_say(cli, "%s:%u:%u: error: %s", path, e->line ? e->line : 1, e->column ? e->column : 1, e->message);
+	return CLI_FAILED;
+}
+
 int document_parse_map(
 	const struct cli *cli, const char *path, const struct document *d, bool strict, struct policy_map **map)
 {
@@ -174,8 +180,7 @@ int document_parse_map(
 		return cli_fail(cli, "%s: this is no map", path);
 	if (policy_map_parse(NULL, (const char *)d->payload, d->payload_len, &options, map, &e) == 0)
 		return CLI_OK;
-	cli_say(cli, "%s:%u:%u: error: %s", path, e.line, e.column, e.message);
-	return CLI_FAILED;
+	return document_say_error(cli, path, &e);
 }
 
 /* Every link from the first on, so that a broken chain is found by the tool and not by the boxes. */

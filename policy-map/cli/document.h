@@ -37,6 +37,8 @@ struct document_other {
 int document_check_out(const struct cli *, const char *out, const struct document_other *, size_t count);
 int document_write_envelope(const struct cli *, const char *path, const struct envelope *);
 
+/* file:line:column: what is wrong; CLI_FAILED. What is wrong with the file as a whole stands at its beginning. */
+int document_say_error(const struct cli *, const char *path, const struct policy_map_error *);
 /* file:line:column on stderr when it does not parse. */
 int document_parse_map(
 	const struct cli *, const char *path, const struct document *, bool strict, struct policy_map **);

@@ -44,7 +44,8 @@ static void report(void *user, const struct lint_finding *f)
 static void report_syntax(void *user, const struct policy_map_error *e)
 {
 	struct run *run = user;
-	struct lint_finding f = {.code = LINT_SYNTAX, .line = e->line, .column = e->column};
+	struct lint_finding f = {
+		.code = LINT_SYNTAX, .line = e->line ? e->line : 1, .column = e->column ? e->column : 1};
 	snprintf(f.message, sizeof f.message, "%s", e->message);
 	run->linting->errors++;
 	report(user, &f);

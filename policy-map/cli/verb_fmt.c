@@ -22,9 +22,8 @@ static int fmt(const struct cli *cli, const char *path, bool check, bool to_stdo
 		return cli_fail(cli, "%s: this is no map: it does not begin with " MAGIC, path);
 	}
 	if (policy_map_format(NULL, text, len, &out, &out_len, &e) != 0) {
-		fprintf(stderr, "%s:%u:%u: error: %s\n", path, e.line, e.column, e.message);
 		memory_free(NULL, text);
-		return CLI_FAILED;
+		return document_say_error(cli, path, &e);
 	}
 	same = out_len == len && memcmp(out, text, len) == 0;
 	if (check)

@@ -110,10 +110,8 @@ static int edit_map(const struct cli *cli, const struct release *r, const struct
 	int result;
 	if (r->issued && map_value_time(r->issued, &now) != 0)
 		return cli_usage(cli, "--issued: a time such as 2026-11-21T12:00:00Z");
-	if (map_edit_new(NULL, (const char *)before->payload, before->payload_len, &e, &error) != 0) {
-		fprintf(stderr, "%s:%u:%u: error: %s\n", r->map_path, error.line, error.column, error.message);
-		return CLI_FAILED;
-	}
+	if (map_edit_new(NULL, (const char *)before->payload, before->payload_len, &e, &error) != 0)
+		return document_say_error(cli, r->map_path, &error);
 	result = r->manifest_path ? add_image(cli, e, r) : CLI_OK;
 	if (result == CLI_OK) {
 		int code = r->apply(e, r);

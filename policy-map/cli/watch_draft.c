@@ -28,7 +28,7 @@ int watch_draft_write(const struct cli *cli, const struct watch *w, const struct
 	size_t len;
 	int result, code = map_edit_new(NULL, (const char *)l->document.payload, l->document.payload_len, &e, &error);
 	if (code)
-		return cli_fail(cli, "%s:%u:%u: %s", w->map_path, error.line, error.column, error.message);
+		return document_say_error(cli, w->map_path, &error);
 	code = hold_classes(e, w, l);
 	if (code == 0)
 		code = map_edit_print(e, &text, &len);

@@ -1,4 +1,4 @@
-/* covers: policy-map/lint_images.c */
+/* covers: policy-map/lint_images.c policy-map/lint_rollout.c */
 #include "tests/lib/test.h"
 
 #include "common/carousel_error.h"
@@ -130,6 +130,12 @@ static void test_ramps(void **state)
 	expect_with("map      a  *  1 2 5 9  ramp=4%,8%@+1d,100%@+8d\nmap      a  *  1 2 4 9\n" IMAGE("4") IMAGE("5"),
 		&context, LINT_RAMP_LOWERED, 5);
 	expect_with("map      a  *  1 2 6 9\n" IMAGE("6"), &context, LINT_RAMP_STEEP, 5);
+	/* A gated row that goes: neither promoted, nor followed by a newer one, nor recalled. */
+	expect_with("map      a  *  1 2 4 9\n" IMAGE("4"), &context, LINT_RAMP_LOWERED, 5);
+	lint("map      a  *  1 2 4 4\n" IMAGE("4"), &context);
+	assert_int_equal(found.warnings, 0);
+	lint("map      b  *  1 2 4 4\nimage    b  4  " SHA_A "  size=1000 manifest=" SHA_A "\n", &context);
+	assert_int_equal(found.count[LINT_RAMP_LOWERED], 0);
 	policy_map_free(previous);
 }
 
@@ -151,7 +157,7 @@ static void test_text_and_time(void **state)
 	const struct lint_context context = {.now_s = ISSUED}, slot = {.slot_bytes = 999};
 	(void)state;
 	expect_with("map      a  *  1 2 5 9  # why\n" IMAGE("5"), NULL, LINT_COMMENT, 5);
-	expect_with("map a * 1 2 5 9\n" IMAGE("5"), NULL, LINT_NOT_CANONICAL, 0);
+	expect_with("map a * 1 2 5 9\n" IMAGE("5"), NULL, LINT_NOT_CANONICAL, 5);
 	expect_with(
 		"expires  2026-12-05T09:59:59Z\nmap      a  *  1 2 5 9\n" IMAGE("5"), &context, LINT_EXPIRES_SOON, 5);
 	expect_with("map      a  *  1 2 5 9\n" IMAGE("5"), &slot, LINT_TOO_LARGE, 6);
@@ -287,7 +293,13 @@ static const struct rule rules[] = {
 	{LINT_NO_PRODUCTION, 5, 13, "map      a  beta  1 2 5 9\n" IMAGE("5")},
 	{LINT_COMMENT, 5, 25, "map      a  *  1 2 5 9  # why\n" IMAGE("5")},
 	{LINT_COMMENT, 5, 1, "# the whole line\nmap      a  *  1 2 5 9\n" IMAGE("5")},
-	{LINT_NOT_CANONICAL, 0, 0, "map a * 1 2 5 9\n" IMAGE("5")},
+	{LINT_NOT_CANONICAL, 5, 5, "map a * 1 2 5 9\n" IMAGE("5")},
+	{LINT_NOT_CANONICAL, 6, 10,
+		"map      a  *  1 2 5 9\nimage     a  5  " SHA_A "  size=1000 manifest=" SHA_A "\n"},
+	{LINT_NOT_CANONICAL, 5, 23, "map      a  *  1 2 5 9 \n" IMAGE("5")},
+	{LINT_NOT_CANONICAL, 6, 179, "map      a  *  1 2 5 9\nimage    a  5  " SHA_A "  size=1000 manifest=" SHA_A},
+	{LINT_RAMP_FLAT, 5, 25, "map      a  *  1 2 5 9  ramp=5%,5%@+1d,100%@+8d\nmap      a  *  1 2 4 9\n" TWO_IMAGES},
+	{LINT_RAMP_FLAT, 5, 25, "map      a  *  1 2 5 9  ramp=0%\nmap      a  *  1 2 4 9\n" TWO_IMAGES},
 };
 
 static const struct rule *expected;
