@@ -24,7 +24,8 @@ static int get_name(struct map_parser *p, unsigned word, const char *what, bool 
 	*name = text;
 	if (policy_is_name(text) || (any_allowed && strcmp(text, "*") == 0))
 		return 0;
-	return expect(p, CAROUSEL_E_SYNTAX, word, what);
+	return map_parser_fail(
+		p, CAROUSEL_E_SYNTAX, word, "expected %s (%s), not '%.48s'", what, POLICY_NAME_RULE, text);
 }
 
 static int get_box_id(struct map_parser *p, const char **id)
@@ -195,6 +196,17 @@ static int parse_session(struct map_parser *p, unsigned positional)
 	return result;
 }
 
+static int get_ramp(struct map_parser *p, const char *text, unsigned word, struct policy_row *row)
+{
+	int result = map_value_ramp(text, row->steps, &row->num_steps);
+	if (result == CAROUSEL_E_RANGE)
+		return map_parser_fail(
+			p, result, word, "a ramp's shares and times only grow, to 100 %% at most: '%.48s'", text);
+	if (result == CAROUSEL_E_LIMIT)
+		return map_parser_fail(p, result, word, "a ramp of more than %u steps", POLICY_MAX_RAMP_STEPS);
+	return expect(p, result, word, "a ramp such as ramp=5%,20%@+48h,100%@+7d");
+}
+
 static int parse_row_gates(struct map_parser *p, unsigned positional, struct policy_row *row)
 {
 	unsigned word;
@@ -206,8 +218,7 @@ static int parse_row_gates(struct map_parser *p, unsigned positional, struct pol
 		result = map_parser_fail(p, CAROUSEL_E_RANGE, positional, "until= is not after from=");
 	ramp = find_option(p, positional, "ramp", &word);
 	if (result == 0 && ramp)
-		result = expect(p, map_value_ramp(ramp, row->steps, &row->num_steps), word,
-			"a ramp such as ramp=5%,20%@+48h,100%@+7d");
+		result = get_ramp(p, ramp, word, row);
 	return result;
 }
 
@@ -219,7 +230,7 @@ static int parse_row_options(struct map_parser *p, unsigned positional, struct p
 		result = option_u32(p, positional, "weight", 1, &row->weight);
 	row->salt = find_option(p, positional, "salt", &word);
 	if (result == 0 && row->salt && !policy_is_name(row->salt))
-		result = expect(p, CAROUSEL_E_SYNTAX, word, "a salt of 1 to 64 characters");
+		result = expect(p, CAROUSEL_E_SYNTAX, word, "a salt (" POLICY_NAME_RULE ")");
 	for (unsigned i = positional; i < p->line.count; i++)
 		row->hold |= strcmp(p->line.words[i], "hold") == 0;
 	return result;

@@ -107,7 +107,7 @@ struct policy_map {
 struct policy_map_error {
 	int code;
 	uint32_t line, column; /* from 1; column in bytes; 0: the file as a whole */
-	char message[128];
+	char message[192];
 };
 
 struct policy_map_options {
@@ -149,6 +149,7 @@ const char *policy_map_flag(const struct policy_map *, const char *class_name, c
 
 /* Word rules, shared with manifests and the programs. Names of classes and categories: 1 to 64 printable ASCII
  * characters without blank, '"' and '\', not "*", not starting with '#'. Box ids: [0-9a-z._:-]{1,64}. */
+#define POLICY_NAME_RULE "1 to 64 printable ASCII characters, no blank, \" or \\, not beginning with #"
 bool policy_is_name(const char *);
 bool policy_is_box_id(const char *);
 

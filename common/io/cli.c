@@ -120,9 +120,43 @@ static void cli_options_help(const struct cli *cli, const struct cli_option *opt
 	}
 }
 
+/* How a value of a type is written. */
+static const char *cli_example(enum cli_type type)
+{
+	switch (type) {
+	case CLI_BYTES:
+		return ", such as 512K or 16M";
+	case CLI_RATE:
+		return ", such as 500k or 5M";
+	case CLI_DURATION:
+		return ", such as 500ms, 90s, 15m, 48h or 30d";
+	default:
+		return "";
+	}
+}
+
+/* A limit as it would be written: a duration in the largest unit that it is a multiple of. */
+static const char *cli_limit(const struct cli_option *o, uint64_t value, char out[32])
+{
+	static const struct {
+		uint64_t ns;
+		const char *unit;
+	} units[] = {{86400000000000u, "d"}, {3600000000000u, "h"}, {60000000000u, "m"}, {1000000000u, "s"},
+		{1000000u, "ms"}};
+	for (size_t i = 0; o->type == CLI_DURATION && value && i < sizeof units / sizeof *units; i++) {
+		if (value % units[i].ns == 0) {
+			snprintf(out, 32, "%llu%s", (unsigned long long)(value / units[i].ns), units[i].unit);
+			return out;
+		}
+	}
+	snprintf(out, 32, "%llu", (unsigned long long)value);
+	return out;
+}
+
 static int cli_set_number(const struct cli *cli, const struct cli_option *o, const char *text)
 {
 	uint64_t *value = o->value, parsed = 0;
+	char min[32], max[32];
 	int result;
 	switch (o->type) {
 	case CLI_U64:
@@ -142,10 +176,11 @@ static int cli_set_number(const struct cli *cli, const struct cli_option *o, con
 		break;
 	}
 	if (result == CAROUSEL_E_SYNTAX)
-		return cli_usage(cli, "--%s: \"%s\" is not of the form %s", o->name, text, o->argument);
+		return cli_usage(
+			cli, "--%s: \"%s\" is not of the form %s%s", o->name, text, o->argument, cli_example(o->type));
 	if (result == 0 && o->max && (parsed < o->min || parsed > o->max))
-		return cli_usage(cli, "--%s: %s is not within %llu to %llu", o->name, text, (unsigned long long)o->min,
-			(unsigned long long)o->max);
+		return cli_usage(cli, "--%s: %s is not within %s to %s", o->name, text, cli_limit(o, o->min, min),
+			cli_limit(o, o->max, max));
 	if (result != 0)
 		return cli_usage(cli, "--%s: %s: %s", o->name, text, carousel_strerror(result));
 	*value = parsed;

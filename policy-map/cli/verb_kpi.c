@@ -10,7 +10,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define DAY_S 86400.0
+#define DAY_S     86400.0
+#define SECOND_NS 1000000000u
+#define DAY_NS    (86400ull * SECOND_NS)
 
 static double share(uint64_t part, uint64_t whole)
 {
@@ -130,11 +132,12 @@ static int print_kpi(const struct cli *cli, const char *path, struct fleet_db *d
 int fleet_verb_kpi(const struct cli *cli, int argc, char **argv)
 {
 	const char *map_path = NULL;
-	uint64_t silent_days = 30;
+	uint64_t silent_ns = 30 * DAY_NS;
 	bool json = false;
 	const struct cli_option options[] = {
 		{"map", CLI_STRING, &map_path, 0, 0, "MAP", "the map that the fleet is held against (needed)"},
-		{"silent", CLI_U64, &silent_days, 1, 36500, "DAYS", "not heard of for so long (default 30)"},
+		{"silent", CLI_DURATION, &silent_ns, SECOND_NS, 3650 * DAY_NS, "TIME",
+			"not heard of for so long (default 30d)"},
 		{"json", CLI_FLAG, &json, 0, 0, NULL, "print JSON"},
 	};
 	struct policy_map *map = NULL;
@@ -153,7 +156,7 @@ int fleet_verb_kpi(const struct cli *cli, int argc, char **argv)
 	if (result == CLI_OK)
 		result = fleet_open(cli, argv[1], true, &db);
 	if (result == CLI_OK) {
-		const struct fleet_kpi_options o = {.now_s = clock_wall_s(), .silent_s = silent_days * 86400};
+		const struct fleet_kpi_options o = {.now_s = clock_wall_s(), .silent_s = silent_ns / SECOND_NS};
 		error = fleet_kpi(db, map, &o, &k);
 		result = error ? fleet_fail(cli, argv[1], db, error) : print_kpi(cli, argv[1], db, &k, json);
 		if (error == 0)

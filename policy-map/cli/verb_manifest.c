@@ -170,8 +170,10 @@ static int set_texts(const struct cli *cli, const char *path, struct manifest *m
 static int describe(const struct cli *cli, const struct create *c, struct manifest *m)
 {
 	int result;
-	if (c->class_name == NULL || !policy_is_name(c->class_name))
-		return cli_usage(cli, "--class: a hardware class is needed");
+	if (c->class_name == NULL)
+		return cli_usage(cli, "--class is needed");
+	if (!policy_is_name(c->class_name))
+		return cli_usage(cli, "--class: %s, not \"%.80s\"", POLICY_NAME_RULE, c->class_name);
 	if (c->version == 0)
 		return cli_usage(cli, "--version: 1 to 4294967294 is needed");
 	m->version = (uint32_t)c->version;

@@ -23,7 +23,7 @@ static const struct cli_option options[] = {
 	{"number", CLI_U64, &seen.number, 2, 9, "N", "a number"},
 	{"memory", CLI_BYTES, &seen.bytes, 0, 0, "BYTES", "memory"},
 	{"rate", CLI_RATE, &seen.rate, 0, 0, "RATE", "bits per second"},
-	{"time", CLI_DURATION, &seen.duration, 0, 0, "TIME", "how long"},
+	{"time", CLI_DURATION, &seen.duration, 10 * MS, 48ull * 3600 * 1000 * MS, "TIME", "how long"},
 	{"loss", CLI_SHARE, &seen.share, 0, 0, "P", "a share"},
 };
 
@@ -134,6 +134,11 @@ static void test_wrong_use(void **state)
 		{"tester go a -v", "tester go: no option -v; --help lists them\n"},
 		{"tester go a --number", "tester go: --number needs N\n"},
 		{"tester go a --number x", "tester go: --number: \"x\" is not of the form N\n"},
+		{"tester go a --time 30",
+			"tester go: --time: \"30\" is not of the form TIME, such as 500ms, 90s, 15m, 48h or 30d\n"},
+		{"tester go a --time 3d", "tester go: --time: 3d is not within 10ms to 2d\n"},
+		{"tester go a --memory x",
+			"tester go: --memory: \"x\" is not of the form BYTES, such as 512K or 16M\n"},
 		{"tester go a --number 10", "tester go: --number: 10 is not within 2 to 9\n"},
 		{"tester go a --number 1", "tester go: --number: 1 is not within 2 to 9\n"},
 		{"tester go a --memory 99999999999999999999",
