@@ -70,4 +70,27 @@ digest=$(printf '%064d' 7)
 sed -i "s/sha256:[0-9a-f]*\.\.\./sha256:$digest/g" example.map
 policy-map fmt example.map || fail "the map of policy-map.5"
 policy-map show example.map >/dev/null || fail "the map of policy-map.5"
+# ---- the lot of policy-map.5, by another BLAKE2b and by explain ----
+field() { sed -n "s/^ *$1  *\([0-9a-z\/]*\)\$/\1/p" "$build/man/policy-map.5" | tail -n 1; }
+python3 - "$(field salt)" "$(field 'box id')" "$(field hashed)" "$(field digest)" "$(field number)" "$(field lot)" <<'PYTHON' || fail "the lot of policy-map.5"
+import hashlib, sys
+salt, box, hashed, digest, number, lot = sys.argv[1:]
+message = salt.encode() + b"\0" + box.encode()
+value = hashlib.blake2b(message, digest_size=8).digest()
+assert message.hex() == hashed and value.hex() == digest
+assert int.from_bytes(value, "big") == int(number) and int(number) % 10000 == int(lot)
+PYTHON
+grep -v ^override example.map >plain.map
+policy-map explain --map plain.map --class box2 --version 90 --box-id "$(field 'box id')" --at 2026-11-24T00:00Z >explained
+grep -q "ramp 20.00 %, lot $(($(field lot) / 100)).$(($(field lot) % 100)) %: does not admit" explained || fail "explain and the lot of policy-map.5: $(cat explained)"
+
+# ---- no word that the program may say is missing from policy-map.1 ----
+cd "$OLDPWD"
+sed 's/\\-/-/g; s/\\fI//g; s/\\fR//g' "$build/man/policy-map.1" >"$dir/page"
+for word in $(sed -n 's/^\tX([A-Z_]*, \(true\|false\), "\([a-z-]*\)").*/\2/p' policy-map/lint.h) \
+	$(sed -n 's/^\tX([A-Z_]*, [0-9]*, "\([a-z-]*\)",.*/\1/p' policy-map/policy.h); do
+	grep -q -- "\b$word\b" "$dir/page" || fail "policy-map.1 does not tell of $word"
+	words=$((${words:-0} + 1))
+done
+[ "$words" -gt 40 ] || fail "only $words words were looked for"
 echo "the manual pages: $steps steps as they stand"
