@@ -139,7 +139,7 @@ cat >hook.sh <<'EOF'
 grep SigIgn /proc/self/status >ignored
 EOF
 timeout 60 "$pm" fleet watch work/fleet.db --map work/fleet.map --abort 'failure>5%' --interval 50ms --hook ./hook.sh \
-	--out work/drafts/hold.map 2>err.txt | head -n 1 >out.txt &
+	--out work/drafts/hold.map > >(head -n 1 >out.txt) 2>err.txt &
 watcher=$!
 await 1 'heard of' out.txt
 await 1 'stdout: .*; the watch goes on' err.txt
