@@ -310,11 +310,13 @@ bench-fec: $(BENCH_BIN)
 		$(BUILD)/tests/bench/bench_fec $(BUILD)/bench/fec.json
 	@$(BUILD)/tests/bench/bench_raptorq_failure $(or $(FAILURE_SECONDS),20) $(BUILD)/bench/fec-failure.json
 
-.PHONY: bench-overhead bench-e2e
+.PHONY: bench-overhead bench-e2e bench-box
 bench-overhead: $(BUILD)/tests/bench/bench_overhead
 	@BUILD=$(BUILD) $<
 bench-e2e: all
 	@BUILD=$(BUILD) tests/bench/e2e.sh
+bench-box: all
+	@BUILD=$(BUILD) tests/bench/box.sh
 
 # ---- care of the source ----------------------------------------------------------------------
 .PHONY: lint format help
@@ -324,4 +326,4 @@ format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 help:
 	@echo "all deps demo check check-unit check-e2e check-faults check-simd check-interop check-arm check-mutants"
-	@echo "fuzz fuzz-regress asan ubsan tsan valgrind coverage bench bench-fec bench-overhead bench-e2e lint format install uninstall dist clean"
+	@echo "fuzz fuzz-regress asan ubsan tsan valgrind coverage bench bench-fec bench-overhead bench-e2e bench-box lint format install uninstall dist clean"

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RX_DEFAULT_MEMORY       (12u << 20)
-#define RX_MIN_STORE_MEMORY     (8u << 20)
+#define RX_DEFAULT_MEMORY       (17u << 19)
+#define RX_MIN_STORE_MEMORY     (6u << 20)
 #define RX_MIN_OTHER_MEMORY     (2u << 20)
 #define RX_BACKLOG_BYTES        (256u << 10)
 #define RX_DEFAULT_SYNC_NS      1000000000u

@@ -8,7 +8,7 @@
 
 #define INDEX_STAGED_BYTES 65536u
 #define INDEX_SPARE        8u   /* symbols beyond K that a block may hold */
-#define INDEX_STRIP        256u /* bytes; width of the decoder's column strips */
+#define INDEX_STRIP        128u /* bytes; width of the decoder's column strips */
 #define INDEX_MAX_BLOCKS   4096u
 #define INDEX_MAX_SYMBOLS  (1u << 22)
 #define INDEX_WRITE_NS     200000000u /* staged symbols wait at most this long */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define SETTINGS_MAX_ROOT_BYTES (256u * 1024u)
+#define SETTINGS_PROCESS_BYTES  (7680u * 1024) /* resident without the library: libraries' text, stacks, one socket */
 #define SETTINGS_MIB            (1024u * 1024u)
 
 static const char *const settings_prefetch[] = {"needed", "always", NULL};
@@ -81,7 +82,8 @@ static void settings_receiver(struct settings *s)
 	s->events = config_string(r, "events", NULL);
 	s->socket = config_string(r, "socket", SETTINGS_SOCKET);
 	s->hardware_floor = (uint32_t)config_u64(r, "hardware-floor", 0, 0, POLICY_VERSION_MAX);
-	s->memory_bytes = config_bytes(r, "memory", 0, 10 * SETTINGS_MIB, UINT32_MAX);
+	s->memory_bytes =
+		config_bytes(r, "memory", 16 * SETTINGS_MIB, 16 * SETTINGS_MIB, UINT32_MAX) - SETTINGS_PROCESS_BYTES;
 	s->spill_bytes = config_bytes(r, "spill", 0, 64 * 1024, UINT64_MAX);
 	s->write_rate_bps = config_rate_bps(r, "write-rate", 0, 64000, UINT64_MAX);
 	s->sync_interval_ns = config_duration_ns(r, "sync-interval", 0, 10000000, 3600000000000u);

@@ -32,8 +32,8 @@ struct settings {
 	const char *category;
 	const char *os_release, *trust_root_path, *state_dir, *events, *socket;
 	uint32_t hardware_floor, tsi;
-	uint64_t memory_bytes, spill_bytes, write_rate_bps, sync_interval_ns, mandatory_wait_ns, stale_after_ns,
-		socket_buffer_bytes;
+	uint64_t memory_bytes; /* the library's part of what the process may have */
+	uint64_t spill_bytes, write_rate_bps, sync_interval_ns, mandatory_wait_ns, stale_after_ns, socket_buffer_bytes;
 	int prefetch, offers;
 	bool has_normal_priority; /* also for decoding, hashing and scanning */
 	unsigned max_attempts, boot_tries;

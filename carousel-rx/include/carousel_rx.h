@@ -185,8 +185,8 @@ struct carousel_rx_config {
 	uint32_t tsi;                /* of the objects; the heartbeat's is tsi + 1 */
 	struct carousel_addr source; /* only packets from here count; family 0: any. The port is not compared */
 
-	size_t memory_bytes;       /* all that the library allocates; default 12 MiB: a process of 16 MiB in all */
-	uint64_t spill_bytes;      /* at most this much in RX_SPILL; default 64 symbols a block */
+	size_t memory_bytes;  /* all that the library allocates, 8 MiB or more; default 8.5 MiB: a process of 16 MiB */
+	uint64_t spill_bytes; /* at most this much in RX_SPILL; default 64 symbols a block */
 	uint64_t write_rate_bps;   /* to the slot, bits per second; 0: unlimited */
 	uint64_t sync_interval_ns; /* how much may be lost in a power cut, besides what a sync takes; default 1 s */
 

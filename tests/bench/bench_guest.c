@@ -27,7 +27,7 @@
 #define IMAGE_BYTES  (48u << 20)
 #define AIR_BPS      40000000u
 #define RISK_BPS     160000000u /* so that there is much to decode within the seconds of a measurement */
-#define MEMORY_BYTES (9u << 20)
+#define MEMORY_BYTES (6528u * 1024)
 #define FILE_BYTES   (64u << 20)
 #define PIECE        4096u
 #define WAKE_NS      2000000u

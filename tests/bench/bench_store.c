@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MEMORY_BYTES (9u * 1024 * 1024)  /* what the receiver leaves the store by default */
+#define MEMORY_BYTES (6528u * 1024)      /* what the receiver leaves the store by default */
 #define LIMIT_BYTES  (16u * 1024 * 1024) /* of the whole process */
 #define MIB          (1024.0 * 1024.0)
 

@@ -98,7 +98,7 @@ for loss in 0 5; do
 	fresh_link $loss
 	set -- $(peer_udpcast 1500m "$fec")
 	row udpcast $loss "$@" - "$uftp"
-	for memory in 12M 64M; do
+	for memory in 16M 72M; do
 		fresh_link $loss
 		set -- $(run_carousel "${RATE:-3G}" $memory)
 		row "carousel, $memory" $loss "$1" "$2" "$3" "$4" "$5" "$6" "$uftp"

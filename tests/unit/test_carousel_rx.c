@@ -251,7 +251,7 @@ static void test_configuration(void **state)
 	REFUSED(category = "two words", CAROUSEL_E_ARGUMENT);
 	REFUSED(tsi = 0, CAROUSEL_E_ARGUMENT);
 	REFUSED(tsi = UINT32_MAX, CAROUSEL_E_ARGUMENT);
-	REFUSED(memory_bytes = 9 << 20, CAROUSEL_E_ARGUMENT);
+	REFUSED(memory_bytes = (8 << 20) - 1, CAROUSEL_E_ARGUMENT);
 	REFUSED(trust_root = NULL, CAROUSEL_E_ARGUMENT);
 	REFUSED(trust_root_len -= 5, CAROUSEL_E_SYNTAX);
 	box.config = good;

@@ -63,6 +63,7 @@ static void test_least(void **state)
 	assert_int_equal(s->log_level, CAROUSEL_LOG_NOTICE);
 	assert_true(s->follows_map);
 	assert_false(s->has_normal_priority);
+	assert_int_equal(s->memory_bytes, 17 << 19); /* of 16 MiB for the whole process */
 	assert_int_equal(settings_load_root(&f->settings, f->message), CAROUSEL_E_NOT_FOUND);
 	settings_free(&f->settings);
 }
@@ -76,7 +77,7 @@ static void test_everything(void **state)
 			"category = beta\nos-release = osr\nevents = e\nsocket = s\ninterface = eth0\n"
 			"follow-map = no\nprefetch = always\noffers = monthly\nhardware-floor = 90\n"
 			"max-attempts = 5\nboot-tries = 2\nmandatory-wait = 2d\nreboot-command = /sbin/reboot -f\n"
-			"reboot-exit = yes\ntrusted-clock = yes\nmemory = 16M\nspill = 1M\nwrite-rate = 8M\n"
+			"reboot-exit = yes\ntrusted-clock = yes\nmemory = 72M\nspill = 1M\nwrite-rate = 8M\n"
 			"priority = normal\n"
 			"sync-interval = 500ms\nsocket-buffer = 1M\n" SESSION
 			"source = 198.51.100.7\n[session six]\ngroup = [ff15::95]:4002\nsource = 2001:db8::1\n"
@@ -93,6 +94,7 @@ static void test_everything(void **state)
 	assert_int_equal(s->sessions[0].source.family, 4);
 	assert_int_equal(s->slot_bytes, 64 << 20);
 	assert_true(s->has_normal_priority);
+	assert_int_equal(s->memory_bytes, 129 << 19);
 	assert_int_equal(s->boot, SETTINGS_BOOT_EXEC);
 	assert_true(s->exits_on_reboot);
 	settings_free(&f->settings);
