@@ -307,10 +307,23 @@ static void drop_gated(struct map_edit *e, const char *class_name, const char *c
 	}
 }
 
+/* Does a row without gates lead further than `version`? */
+static bool is_behind(const struct map_edit *e, const char *class_name, const char *category, uint32_t version)
+{
+	for (size_t i = 0; i < e->num_lines; i++) {
+		const struct edit_line *line = &e->lines[i];
+		if (is_row_of(line, class_name, category) && !is_gated(line) && numbers_of(line).current > version)
+			return true;
+	}
+	return false;
+}
+
 int map_edit_promote(struct map_edit *e, const char *class_name, const char *category, uint32_t version,
 	const char *const *gates, size_t num_gates)
 {
 	bool found = false;
+	if (is_behind(e, class_name, category, version))
+		return CAROUSEL_E_ROLLBACK;
 	drop_gated(e, class_name, category, num_gates ? version : 1, version);
 	for (size_t i = 0; i < e->num_lines; i++) {
 		struct edit_line *line = &e->lines[i];

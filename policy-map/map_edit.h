@@ -28,7 +28,7 @@ int map_edit_issue(struct map_edit *, uint64_t now_s);
 /* Makes `version` current. With gates ("ramp=5%,100%@+7d", "from=..."; several words) a gated row goes before all
  * of its class and category, and the ungated one keeps its current; without, the ungated row takes it, and gated rows
  * of it and of older versions, which have done their work, go. Maxima are raised where they must be. Errors: NOT_FOUND
- * (no row), LIMIT, MEMORY. */
+ * (no row), ROLLBACK (an ungated row has a newer current: a recall goes down), LIMIT, MEMORY. */
 int map_edit_promote(struct map_edit *, const char *class_name, const char *category, uint32_t version,
 	const char *const *gates, size_t num_gates);
 

@@ -73,6 +73,19 @@ static int write_public(const struct cli *cli, const struct key_public *key, con
 	return result;
 }
 
+/* Both or none: half a pair would only keep the next try from making a whole one. */
+static int write_pair(const struct cli *cli, const struct keygen *g, const struct key_secret *secret,
+	const char *secret_path, const char *public_path)
+{
+	int result = write_secret(cli, g, secret, secret_path);
+	if (result != CLI_OK)
+		return result;
+	result = write_public(cli, &secret->public_key, public_path);
+	if (result != CLI_OK)
+		(void)unlink(secret_path);
+	return result;
+}
+
 static int keygen(const struct cli *cli, const struct keygen *g, const char *name)
 {
 	char secret_path[4096], public_path[4096], id[2 * KEY_ID_BYTES + 1];
@@ -85,9 +98,7 @@ static int keygen(const struct cli *cli, const struct keygen *g, const char *nam
 		return cli_fail(cli, "%s is there already, and a lost key cannot be had back", secret_path);
 	result = make_secret(cli, g, &secret);
 	if (result == CLI_OK)
-		result = write_secret(cli, g, &secret, secret_path);
-	if (result == CLI_OK)
-		result = write_public(cli, &secret.public_key, public_path);
+		result = write_pair(cli, g, &secret, secret_path, public_path);
 	hash_hex(id, secret.public_key.id, KEY_ID_BYTES);
 	if (result == CLI_OK && g->json)
 		result = document_print_json(cli,

@@ -8,6 +8,7 @@
 #include "policy-map/map_edit.h"
 #include "policy-map/map_value.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -90,6 +91,9 @@ static int show_and_write(
 	int result = check_result(cli, r, text, len);
 	if (result == CLI_OK)
 		result = diff_lines(cli, (const char *)before->payload, before->payload_len, text, len, changes);
+	/* What nobody was shown is not done either. */
+	if (result == CLI_OK && fflush(stdout) != 0)
+		result = cli_fail(cli, "stdout: %s; %s is as it was", carousel_strerror(CAROUSEL_E_IO), r->map_path);
 	if (result == CLI_OK && !r->dry_run)
 		result = document_write(cli, r->map_path, text, len, 0644);
 	if (result == CLI_OK && r->json)
@@ -98,6 +102,32 @@ static int show_and_write(
 				     document_json_path(r->map_path), "written", (int)!r->dry_run, "changes", changes));
 	json_decref(changes);
 	return result;
+}
+
+static int edit_failed(const struct cli *cli, const struct release *r, int code)
+{
+	const char *why = code == CAROUSEL_E_NOT_FOUND ? "no row of the map that this would change"
+			  : code == CAROUSEL_E_ROLLBACK
+				  ? "a row is at a newer version; recall goes down, and --category "
+				    "chooses rows"
+				  : carousel_strerror(code);
+	return cli_fail(cli, "%s: %s%s%s: %s", r->map_path, r->class_name, r->category ? " " : "",
+		r->category ? r->category : "", why);
+}
+
+/* Overrides go before rows, so a recall does not reach their boxes: somebody put them there by hand. */
+static void note_overrides(const struct cli *cli, const struct release *r, const char *text, size_t len)
+{
+	struct policy_map *map;
+	if (r->to == 0 || policy_map_parse(NULL, text, len, NULL, &map, NULL) != 0)
+		return;
+	for (size_t i = 0; i < map->num_overrides; i++) {
+		const struct policy_override *o = &map->overrides[i];
+		if (!o->never && o->numbers.maximum >= r->version && strcmp(o->class_name, r->class_name) == 0)
+			cli_say(cli, "%s:%" PRIu32 ": note: the override of %s still lets it run %" PRIu64, r->map_path,
+				o->line, o->box_id, r->version);
+	}
+	policy_map_free(map);
 }
 
 static int edit_map(const struct cli *cli, const struct release *r, const struct document *before)
@@ -120,15 +150,14 @@ static int edit_map(const struct cli *cli, const struct release *r, const struct
 		if (code == 0)
 			code = map_edit_print(e, &text, &len);
 		if (code)
-			result = cli_fail(cli, "%s: %s%s%s: %s", r->map_path, r->class_name, r->category ? " " : "",
-				r->category ? r->category : "",
-				code == CAROUSEL_E_NOT_FOUND ? "no row of the map that this would change"
-							     : carousel_strerror(code));
+			result = edit_failed(cli, r, code);
 	}
 	map_edit_free(e);
 	if (result != CLI_OK)
 		return result;
 	result = show_and_write(cli, r, before, text, len);
+	if (result == CLI_OK)
+		note_overrides(cli, r, text, len);
 	memory_free(NULL, text);
 	return result;
 }
@@ -160,6 +189,19 @@ static int version_argument(const struct cli *cli, const char *text, uint64_t *v
 	return CLI_OK;
 }
 
+static int check_gates(const struct cli *cli, const struct release *r)
+{
+	struct policy_ramp_step steps[POLICY_MAX_RAMP_STEPS];
+	uint64_t from;
+	uint8_t num_steps;
+	if (r->ramp && map_value_ramp(r->ramp, steps, &num_steps) != 0)
+		return cli_usage(
+			cli, "--ramp: growing shares and times such as 5%%,20%%@+48h,100%%@+7d, not \"%s\"", r->ramp);
+	if (r->from && map_value_time(r->from, &from) != 0)
+		return cli_usage(cli, "--from: a time such as 2026-11-21T12:00Z, not \"%s\"", r->from);
+	return CLI_OK;
+}
+
 #define COMMON_OPTIONS                                                                                                 \
 	{"map", CLI_STRING, &r.map_path, 0, 0, "FILE", "the map's text, which is edited"},                             \
 		{"category", CLI_STRING, &r.category, 0, 0, "CATEGORY", "only rows of this category"},                 \
@@ -182,6 +224,8 @@ int verb_promote(const struct cli *cli, int argc, char **argv)
 		return result == CLI_HELP ? CLI_OK : result;
 	r.class_name = argv[1];
 	result = version_argument(cli, argv[2], &r.version);
+	if (result == CLI_OK)
+		result = check_gates(cli, &r);
 	return result == CLI_OK ? run(cli, &r) : result;
 }
 

@@ -185,6 +185,9 @@ grep -q '^serial   2026112201$' work.map || fail "the serial follows the day"
 grep -q '^image .* 110 .*manifest=sha256:' work.map || fail "promote adds the image line"
 "$pm" fmt --check work.map && "$pm" lint --previous map.dsse work.map 2>/dev/null >&2 || fail "a promoted map is clean"
 refuses "no row" "$pm" promote --map work.map box9 110
+refuses "a row is at a newer version" "$pm" promote --map work.map box2-fpu-4mb 102
+refuses 'from: a time such as .* not "2026-11-21T12:00Z hold"' "$pm" promote --map work.map box2-fpu-4mb 110 --from '2026-11-21T12:00Z hold'
+refuses "ramp: growing shares" "$pm" promote --map work.map box2-fpu-4mb 110 --ramp '5%,4%@+1d'
 cp work.map before.map
 refuses "no-image" "$pm" promote --map work.map box2-fpu-4mb 111
 cmp -s work.map before.map || fail "a refused edit changed the file"
@@ -194,6 +197,7 @@ grep -q 'production .* 75 100 110 120$' work.map || fail "promote without a ramp
 [ "$(grep -c hold work.map)" = 1 ] || fail "hold"
 "$pm" release --map work.map box2-fpu-4mb >/dev/null
 grep -q hold work.map && fail "release"
+"$pm" recall --map work.map --dry-run box2-fpu-4mb 102 --to 100 2>&1 >/dev/null | grep -q "work.map:[0-9]*: note: the override of 00a1b2c3d4 still lets it run 102" || fail "an override that a recall does not reach"
 "$pm" recall --map work.map box2-fpu-4mb 105 --to 100 >/dev/null
 [ "$("$pm" explain --map work.map --class box2-fpu-4mb --box-id 1 --version 105 | head -n 1)" = "recall 100: above-maximum" ] || fail "recall"
 [ "$("$pm" explain --map work.map --class box2-fpu-4mb --box-id 1 --category beta --version 110 | head -n 1)" = "recall 100: above-maximum" ] || fail "recall beta"

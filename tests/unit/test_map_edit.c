@@ -98,6 +98,9 @@ static void test_promote_by_ramp_and_then_for_all(void **state)
 		       "map      a  *  1 2 4 7\n");
 	e = open_map("map      a  *  1 2 7 7\n");
 	assert_int_equal(map_edit_promote(e, "z", NULL, 7, NULL, 0), CAROUSEL_E_NOT_FOUND);
+	/* What is at 7 everywhere is not promoted to 6, neither for all nor for some. */
+	assert_int_equal(map_edit_promote(e, "a", NULL, 6, NULL, 0), CAROUSEL_E_ROLLBACK);
+	assert_int_equal(map_edit_promote(e, "a", "*", 6, &gates[1], 1), CAROUSEL_E_ROLLBACK);
 	assert_int_equal(map_edit_promote(e, "a", "beta", 7, NULL, 0), CAROUSEL_E_NOT_FOUND);
 	map_edit_free(e);
 }
