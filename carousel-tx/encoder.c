@@ -7,6 +7,9 @@
 
 #define ENCODER_ALIGNMENT 64u
 #define BATCH_BYTES       (4u << 20)
+/* What a core encodes of an image in a second, and how much of it may be spent on what memory would save. */
+#define ENCODE_BYTES_PER_S 400e6
+#define ENCODE_SHARE       0.1
 
 struct encode_job {
 	struct tx_job job;
@@ -21,13 +24,9 @@ struct encode_job {
 };
 
 void tx_encoder_init(struct tx_encoder *e, const struct carousel_allocator *allocator, const struct tx_spool *spool,
-	size_t read_ahead_bytes, size_t encoder_bytes, size_t spool_bytes)
+	const struct tx_encoder_budget *budget)
 {
-	*e = (struct tx_encoder){.allocator = allocator,
-		.spool = spool,
-		.read_ahead_bytes = read_ahead_bytes,
-		.encoder_bytes = encoder_bytes,
-		.spool_bytes = spool_bytes};
+	*e = (struct tx_encoder){.allocator = allocator, .spool = spool, .budget = *budget};
 }
 
 void tx_encoder_deinit(struct tx_encoder *e)
@@ -75,6 +74,26 @@ static size_t kept_bytes(const struct tx_encoder_object *object, uint32_t sbn)
 	return fec_encoder_bytes(&object->plans[sbn < object->num_large ? 0 : 1]->shape) + ENCODER_ALIGNMENT;
 }
 
+/* Without its encoders an image is encoded again for each segment of the spool. On a slow channel that is little work,
+ * and the memory much. */
+static bool is_worth_keeping(const struct tx_encoder *e, const struct tx_encoder_object *object)
+{
+	const double image = (double)object->layout->oti.transfer_length, half = (double)e->budget.spool_bytes / 2;
+	const double segment = image < half / 2 ? image : half / 2;
+	if (e->budget.keeps_all || e->budget.rate_bps == 0 || (double)object->keeps_bytes <= 2 * segment)
+		return true;
+	return (double)e->budget.rate_bps / 8 / segment * image > ENCODE_BYTES_PER_S * ENCODE_SHARE;
+}
+
+void tx_encoder_consider(struct tx_encoder *e, struct tx_encoder_object *object)
+{
+	if (object->kept == NULL || object->keeps || object->keeps_bytes > e->budget.encoder_bytes - e->encoder_used)
+		return;
+	object->keeps = is_worth_keeping(e, object);
+	if (object->keeps)
+		e->encoder_used += object->keeps_bytes;
+}
+
 int tx_encoder_object_init(struct tx_encoder *e, struct tx_encoder_object *object, const struct object_layout *layout,
 	const struct tx_source *source)
 {
@@ -96,9 +115,7 @@ int tx_encoder_object_init(struct tx_encoder *e, struct tx_encoder_object *objec
 	}
 	/* All or nothing: an object of which some blocks must be loaded again needs long segments all the same. */
 	object->keeps_bytes = oti->num_blocks * (uint64_t)kept_bytes(object, 0);
-	object->keeps = object->keeps_bytes <= e->encoder_bytes - e->encoder_used;
-	if (object->keeps)
-		e->encoder_used += object->keeps_bytes;
+	tx_encoder_consider(e, object);
 	return 0;
 }
 
@@ -121,17 +138,13 @@ void tx_encoder_object_deinit(struct tx_encoder *e, struct tx_encoder_object *ob
 
 void *tx_encoder_spool_alloc(struct tx_encoder *e, size_t bytes)
 {
-	void *memory = e->spool ? e->spool->alloc(e->spool->user, bytes) : memory_alloc(e->allocator, bytes, 1);
-	if (memory)
-		e->spool_used += bytes;
-	return memory;
+	return e->spool ? e->spool->alloc(e->spool->user, bytes) : memory_alloc(e->allocator, bytes, 1);
 }
 
 void tx_encoder_spool_free(struct tx_encoder *e, void *memory, size_t bytes)
 {
 	if (memory == NULL)
 		return;
-	e->spool_used -= bytes;
 	if (e->spool)
 		e->spool->free(e->spool->user, memory, bytes);
 	else

@@ -18,11 +18,19 @@ struct tx_plan { /* shared by all blocks of one shape */
 
 struct tx_cursor;
 
+struct tx_encoder_budget {
+	size_t read_ahead_bytes, encoder_bytes, spool_bytes;
+	bool keeps_all;    /* encoders that fit; else only of images that would cost too much time without */
+	uint64_t rate_bps; /* of all channels; 0: unlimited */
+};
+
 struct tx_encoder {
 	const struct carousel_allocator *allocator;
 	const struct tx_spool *spool;
-	size_t read_ahead_bytes, encoder_bytes, spool_bytes; /* budgets */
-	uint64_t read_ahead_used, encoder_used, spool_used;
+	struct tx_encoder_budget budget;
+	uint64_t encoder_used;
+	uint64_t read_ahead_reserved, spool_reserved; /* by feeds that are laid out, */
+	uint64_t waiting_bytes;                       /* and the files of those that are not yet */
 	struct tx_plan *plans;
 	void *work; /* one batch of blocks, and one encoder */
 	size_t work_bytes;
@@ -30,7 +38,7 @@ struct tx_encoder {
 };
 
 void tx_encoder_init(struct tx_encoder *, const struct carousel_allocator *, const struct tx_spool *,
-	size_t read_ahead_bytes, size_t encoder_bytes, size_t spool_bytes);
+	const struct tx_encoder_budget *);
 void tx_encoder_deinit(struct tx_encoder *);
 
 /* One file object, for all its channels. */
@@ -46,6 +54,10 @@ struct tx_encoder_object {
 	bool keeps; /* all of its encoders are kept once they are made */
 	uint64_t keeps_bytes;
 };
+
+/* Decides anew, after a change of the rate, whether the object's encoders are worth being kept. Those that are kept
+ * stay. */
+void tx_encoder_consider(struct tx_encoder *, struct tx_encoder_object *);
 
 /* Errors: MEMORY. */
 int tx_encoder_object_init(

@@ -21,6 +21,7 @@ struct window_job {
 void tx_feed_init(struct tx_feed *feed, struct tx_encoder *shared, struct tx_encoder_object *object)
 {
 	*feed = (struct tx_feed){.shared = shared, .object = object};
+	shared->waiting_bytes += object->layout->oti.transfer_length;
 }
 
 static void free_windows(struct tx_feed *feed)
@@ -29,7 +30,6 @@ static void free_windows(struct tx_feed *feed)
 		if (feed->windows[i].data == NULL || feed->windows[i].state == TX_FEED_FILLING)
 			continue;
 		memory_free(feed->shared->allocator, feed->windows[i].data);
-		feed->shared->read_ahead_used -= feed->window_bytes;
 		feed->windows[i] = (struct tx_feed_window){.state = TX_FEED_EMPTY};
 	}
 }
@@ -39,6 +39,10 @@ void tx_feed_deinit(struct tx_feed *feed)
 	free_windows(feed);
 	for (unsigned i = 0; i < TX_FEED_SEGMENTS; i++)
 		tx_encoder_spool_free(feed->shared, feed->segments[i].data, feed->segment_bytes);
+	if (feed->window_bytes == 0)
+		feed->shared->waiting_bytes -= feed->object->layout->oti.transfer_length;
+	feed->shared->read_ahead_reserved -= feed->reserved_windows;
+	feed->shared->spool_reserved -= feed->reserved_segments;
 	memset(feed, 0, sizeof *feed);
 }
 
@@ -68,24 +72,36 @@ static uint64_t at_most(uint64_t value, uint64_t limit)
 	return value < limit ? value : limit;
 }
 
-/* Windows and segments of a size that leaves room in the budgets for as many objects to come. */
+/* Of what is left of a budget: as much as the file is of all that wait for theirs, and not more than leaves room for as
+ * many to come. */
+static uint64_t fair_share(const struct tx_feed *feed, uint64_t budget, uint64_t reserved)
+{
+	uint64_t left = budget > reserved ? budget - reserved : 0;
+	double part = (double)feed->object->layout->oti.transfer_length / (double)feed->shared->waiting_bytes;
+	return (uint64_t)((double)left * (part < 0.5 ? part : 0.5));
+}
+
+/* Windows and segments, reserved from now on. */
 static void feed_lay_out(struct tx_feed *feed, const struct tx_cursor *cursor)
 {
 	const struct fec_oti *oti = &feed->object->layout->oti;
 	struct tx_encoder *e = feed->shared;
-	uint64_t left = e->read_ahead_bytes > e->read_ahead_used ? e->read_ahead_bytes - e->read_ahead_used : 0;
+	uint64_t share = fair_share(feed, e->budget.read_ahead_bytes, e->read_ahead_reserved);
 	uint64_t row_bytes = (uint64_t)oti->num_blocks * oti->symbol_size, rows;
 	uint64_t image = cursor->source_symbols * oti->symbol_size;
-	uint64_t window = at_most(left / (2 * TX_FEED_WINDOWS), MAX_WINDOW_BYTES), unit = oti->symbol_size;
+	uint64_t window = at_most(share / TX_FEED_WINDOWS, MAX_WINDOW_BYTES), unit = oti->symbol_size;
 	if (window < MIN_WINDOW_BYTES)
 		window = MIN_WINDOW_BYTES;
 	window = at_most((window + unit - 1) / unit * unit, image);
 	feed->window_bytes = (size_t)window;
 	feed->num_windows = (image + window - 1) / window;
+	feed->reserved_windows = at_most(feed->num_windows, TX_FEED_WINDOWS) * window;
+	e->read_ahead_reserved += feed->reserved_windows;
+	share = fair_share(feed, e->budget.spool_bytes, e->spool_reserved);
+	e->waiting_bytes -= oti->transfer_length;
 	if (cursor->repair_rows == 0)
 		return;
-	left = e->spool_bytes > e->spool_used ? e->spool_bytes - e->spool_used : 0;
-	rows = left / (2 * TX_FEED_SEGMENTS) / row_bytes;
+	rows = share / TX_FEED_SEGMENTS / row_bytes;
 	if (feed->object->keeps)
 		rows = at_most(rows, KEPT_SEGMENT_BYTES / row_bytes);
 	if (rows < MIN_SEGMENT_ROWS)
@@ -94,6 +110,8 @@ static void feed_lay_out(struct tx_feed *feed, const struct tx_cursor *cursor)
 	feed->rows = rows;
 	feed->num_segments = (cursor->repair_rows + rows - 1) / rows;
 	feed->segment_bytes = (size_t)(rows * row_bytes);
+	feed->reserved_segments = at_most(feed->num_segments, TX_FEED_SEGMENTS) * feed->segment_bytes;
+	e->spool_reserved += feed->reserved_segments;
 }
 
 static int window_run(struct tx_job *base)
@@ -120,11 +138,8 @@ static struct tx_job *window_job(struct tx_feed *feed, struct tx_feed_window *wi
 {
 	struct tx_encoder *e = feed->shared;
 	struct window_job *job = memory_alloc(e->allocator, 1, sizeof *job);
-	if (job && window->data == NULL) {
+	if (job && window->data == NULL)
 		window->data = memory_alloc(e->allocator, feed->window_bytes, 1);
-		if (window->data)
-			e->read_ahead_used += feed->window_bytes;
-	}
 	if (job == NULL || window->data == NULL) {
 		memory_free(e->allocator, job);
 		*error = CAROUSEL_E_MEMORY;

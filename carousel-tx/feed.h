@@ -33,8 +33,9 @@ struct tx_feed {
 	uint64_t num_windows, num_segments, rows;
 	struct tx_feed_window windows[TX_FEED_WINDOWS];
 	struct tx_feed_segment segments[TX_FEED_SEGMENTS];
-	uint64_t retry_ns; /* after an error: no job before */
-	unsigned jobs;     /* under way */
+	uint64_t reserved_windows, reserved_segments; /* bytes, of the budgets */
+	uint64_t retry_ns;                            /* after an error: no job before */
+	unsigned jobs;                                /* under way */
 };
 
 void tx_feed_init(struct tx_feed *, struct tx_encoder *, struct tx_encoder_object *);

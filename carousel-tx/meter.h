@@ -24,6 +24,8 @@ void tx_meter_tick(struct tx_meter *, uint64_t elapsed_ns);
 
 /* Weighted bytes, and bits per second, as a tick now would have them. */
 double tx_meter_bytes(const struct tx_meter *, uint64_t elapsed_ns);
+/* Of something that is counted in nanoseconds: its share of the window. */
+double tx_meter_time_share(const struct tx_meter *, const struct tx_window *, uint64_t elapsed_ns);
 uint64_t tx_meter_bps(const struct tx_meter *, const struct tx_window *, uint64_t elapsed_ns);
 
 #endif

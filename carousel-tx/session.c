@@ -150,7 +150,7 @@ int tx_session_set_document(
 	return result;
 }
 
-static uint64_t session_rate(const struct tx *tx)
+uint64_t tx_session_rate(const struct tx *tx)
 {
 	uint64_t sum = 0;
 	for (uint32_t i = 0; i < tx->config.num_channels; i++) {
@@ -172,7 +172,7 @@ static int renew_schedule(struct tx *tx, uint64_t now_ns)
 	if (tx->config.heartbeat_signer == NULL || tx->wall_ns == 0)
 		return 0;
 	result = tx_announce_schedule(
-		&tx->config, tx->objects, tx->heartbeat_sequence, until_s, session_rate(tx), &text, &len);
+		&tx->config, tx->objects, tx->heartbeat_sequence, until_s, tx_session_rate(tx), &text, &len);
 	if (result == 0) {
 		result = tx_session_set_document(tx, TX_ROLE_SCHEDULE, NULL, text, len, now_ns);
 		memory_free(tx->config.allocator, text);
@@ -270,7 +270,7 @@ int tx_session_fdt_packet(
 bool tx_session_heartbeat_due(struct tx *tx, uint32_t channel, uint64_t now_ns)
 {
 	struct tx_channel *c = &tx->channels[channel];
-	uint64_t period = tx->config.period_ns[TX_ROLE_HEARTBEAT], sequence, rate = session_rate(tx);
+	uint64_t period = tx->config.period_ns[TX_ROLE_HEARTBEAT], sequence, rate = tx_session_rate(tx);
 	char *text;
 	size_t len;
 	int result;

@@ -16,7 +16,8 @@ struct tx_channel {
 	uint64_t packets, control_bytes;
 	struct tx_meter meter; /* of wire bytes */
 	struct tx_window window;
-	uint64_t idle_since_ns, starved_ns;        /* idle_since TX_NEVER: it is not */
+	uint64_t idle_since_ns;                    /* TX_NEVER: it is not */
+	struct tx_meter starved;                   /* of nanoseconds */
 	uint64_t look_again_ns;                    /* idle: when something may be due */
 	uint64_t control_check_ns;                 /* no document is due before */
 	uint64_t heartbeat_due_ns, heartbeat_sent; /* sequence of the heartbeat sent last */
@@ -53,6 +54,8 @@ struct tx {
 	int troubles[TX_NUM_TROUBLES]; /* shown in the status until it goes well */
 };
 
+/* Bits per second of all channels; 0: one of them is unlimited. */
+uint64_t tx_session_rate(const struct tx *);
 /* The time of day in nanoseconds since 1970. */
 uint64_t tx_wall_ns(const struct tx *, uint64_t now_ns);
 /* Notes for the status how something goes; the log hears of what is new. */

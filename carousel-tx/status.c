@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#define STARVED_SHARE 0.2 /* of the last seconds */
+
 static json_t *number(uint64_t value)
 {
 	return json_integer((json_int_t)(value < INT64_MAX ? value : INT64_MAX));
@@ -107,7 +109,25 @@ static bool has_document(const struct tx *tx, enum tx_role role)
 	return false;
 }
 
-static json_t *status_warnings(const struct tx *tx)
+/* The rate is not what was asked for, and nothing else tells. */
+static void warn_of_starvation(json_t *warnings, const struct tx *tx, uint64_t elapsed_ns)
+{
+	char message[320];
+	for (uint32_t i = 0; i < tx->config.num_channels; i++) {
+		const struct tx_channel *c = &tx->channels[i];
+		const double share = tx_meter_time_share(&c->starved, &c->window, elapsed_ns);
+		if (share < STARVED_SHARE)
+			continue;
+		snprintf(message, sizeof message,
+			"channel %s had nothing ready %.0f %% of the time: the disk is too slow for its rate, or "
+			"encoding "
+			"with so little memory for encoders and spool",
+			tx->config.channels[i].name, 100 * share);
+		warn(warnings, "starved", message);
+	}
+}
+
+static json_t *status_warnings(const struct tx *tx, uint64_t elapsed_ns)
 {
 	json_t *warnings = json_array();
 	char message[160];
@@ -135,6 +155,7 @@ static json_t *status_warnings(const struct tx *tx)
 			warn(warnings, "slow-control", message);
 		}
 	}
+	warn_of_starvation(warnings, tx, elapsed_ns);
 	return warnings;
 }
 
@@ -166,6 +187,6 @@ json_t *tx_status(const struct tx *tx, uint64_t now_ns)
 	json_object_set_new(status, "channels", status_channels(tx, elapsed_ns));
 	json_object_set_new(status, "objects", objects);
 	json_object_set_new(status, "map", map);
-	json_object_set_new(status, "warnings", status_warnings(tx));
+	json_object_set_new(status, "warnings", status_warnings(tx, elapsed_ns));
 	return status;
 }

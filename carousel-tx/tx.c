@@ -82,8 +82,6 @@ int tx_new(struct tx **out, const struct tx_config *config, uint64_t now_ns)
 	}
 	tx->config.counters = NULL;
 	tx->counters.unleased = config->store_counters == NULL;
-	tx_encoder_init(&tx->encoder, config->allocator, config->spool, tx->config.read_ahead_bytes,
-		tx->config.encoder_bytes, tx->config.spool_bytes);
 	tx->context = (struct tx_object_context){&tx->config, &tx->counters, &tx->encoder};
 	for (uint32_t i = 0; i < tx->config.num_channels; i++) {
 		const struct tx_channel_config *c = &tx->channels_config[i];
@@ -92,6 +90,12 @@ int tx_new(struct tx **out, const struct tx_config *config, uint64_t now_ns)
 		tx->channels[i].idle_since_ns = TX_NEVER;
 		tx->channels[i].heartbeat_due_ns = now_ns;
 	}
+	tx_encoder_init(&tx->encoder, config->allocator, config->spool,
+		&(struct tx_encoder_budget){.read_ahead_bytes = tx->config.read_ahead_bytes,
+			.encoder_bytes = tx->config.encoder_bytes,
+			.spool_bytes = tx->config.spool_bytes,
+			.keeps_all = config->encoder_bytes != 0,
+			.rate_bps = tx_session_rate(tx)});
 	tx->fdt_dirty = tx->schedule_dirty = true;
 	tx->now_ns = now_ns;
 	tx->tick_ns = now_ns + TX_TICK_NS;
@@ -129,6 +133,10 @@ int tx_set_rate(struct tx *tx, uint32_t channel, uint64_t rate_bps, uint64_t now
 	tx_pacer_init(&tx->channels[channel].pacer, rate_bps, tx->channels_config[channel].burst_bytes, now_ns);
 	tx_scheduler_set_rate(&tx->channels[channel].scheduler, rate_bps, now_ns);
 	tx->schedule_dirty = true;
+	tx->encoder.budget.rate_bps = tx_session_rate(tx);
+	for (struct tx_object *o = tx->objects; o; o = o->next)
+		if (!o->is_document && o->has_payload)
+			tx_encoder_consider(&tx->encoder, &o->encoder);
 	return 0;
 }
 
@@ -396,7 +404,7 @@ static void channel_idle(struct tx *tx, uint32_t channel, uint64_t now_ns)
 static void channel_busy(struct tx *tx, struct tx_channel *c, uint64_t now_ns)
 {
 	if (c->idle_since_ns != TX_NEVER && now_ns > c->idle_since_ns && tx->num_images)
-		c->starved_ns += now_ns - c->idle_since_ns;
+		c->starved.total_bytes += now_ns - c->idle_since_ns;
 	c->idle_since_ns = TX_NEVER;
 }
 
@@ -457,6 +465,7 @@ static void tick(struct tx *tx, uint32_t channel, uint64_t elapsed_ns)
 {
 	struct tx_channel *c = &tx->channels[channel];
 	tx_meter_tick(&c->meter, elapsed_ns);
+	tx_meter_tick(&c->starved, elapsed_ns);
 	tx_window_tick(&c->window, elapsed_ns);
 	if (tx->fdt)
 		tx_meter_tick(&tx->fdt->streams[channel].meter, elapsed_ns);
@@ -480,7 +489,7 @@ int tx_on_deadline(struct tx *tx, uint64_t now_ns)
 void tx_channel_stats(const struct tx *tx, uint32_t channel, struct tx_channel_stats *stats)
 {
 	const struct tx_channel *c = &tx->channels[channel];
-	*stats = (struct tx_channel_stats){c->packets, c->meter.total_bytes, c->control_bytes, c->starved_ns};
+	*stats = (struct tx_channel_stats){c->packets, c->meter.total_bytes, c->control_bytes, c->starved.total_bytes};
 }
 
 /* ---- jobs ------------------------------------------------------------------------------------------------ */

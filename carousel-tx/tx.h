@@ -93,13 +93,15 @@ struct tx_config {
 	uint64_t period_ns[TX_NUM_ROLES]; /* wanted; of all but index, copy map and image [FDT 1 s, others 2 s] */
 	uint64_t lead_ns; /* an image is announced so long before its first symbol, so that boxes hear its source pass
 			     [0] */
-	uint64_t fdt_lifetime_ns;     /* an FDT instance expires after this and is renewed at half of it [1 h] */
-	uint16_t symbol_size;         /* of documents and indexes [1024] */
-	bool control_no_code;         /* documents and indexes in Compact No-Code instead of RaptorQ */
-	size_t read_ahead_bytes;      /* of images in their source pass, in all [32 MiB] */
-	size_t encoder_bytes;         /* kept to make repair symbols without loading a block again, in all [384 MiB] */
-	size_t spool_bytes;           /* repair symbols made ahead, in all [128 MiB] */
-	const struct tx_spool *spool; /* NULL: the allocator */
+	uint64_t fdt_lifetime_ns; /* an FDT instance expires after this and is renewed at half of it [1 h] */
+	uint16_t symbol_size;     /* of documents and indexes [1024] */
+	bool control_no_code;     /* documents and indexes in Compact No-Code instead of RaptorQ */
+	size_t read_ahead_bytes;  /* of images in their source pass, in all [32 MiB] */
+	/* Kept to make repair symbols without loading a block again, in all [384 MiB, and only of images that cost a
+	 * tenth of a core or more without, at the channels' rate]. */
+	size_t encoder_bytes;
+	size_t spool_bytes;                        /* repair symbols made ahead, in all [128 MiB] */
+	const struct tx_spool *spool;              /* NULL: the allocator */
 	const struct key_signer *heartbeat_signer; /* NULL: no heartbeats and no schedule */
 	/* Stores the counters' text (counters.h), synced, replacing what was there; called inside jobs. NULL: nothing
 	 * is kept and nothing leased (simulator, tests). */

@@ -115,7 +115,7 @@ static void load_all(struct settings *settings, struct config *config)
 	load_control(settings, config_section(config, "control", NULL));
 	s = config_section(config, "memory", NULL);
 	settings->tx.read_ahead_bytes = config_bytes(s, "read-ahead", 32 * MIB, MIB, (uint64_t)4096 * MIB);
-	settings->tx.encoder_bytes = config_bytes(s, "encoders", 384 * MIB, MIB, (uint64_t)65536 * MIB);
+	settings->tx.encoder_bytes = config_bytes(s, "encoders", 0, MIB, (uint64_t)65536 * MIB);
 	settings->tx.spool_bytes = config_bytes(s, "spool", 128 * MIB, MIB, (uint64_t)65536 * MIB);
 	copy_path(s, "spool-dir", "", settings->spool_dir, sizeof settings->spool_dir);
 	s = config_section(config, "log", NULL);

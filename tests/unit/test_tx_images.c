@@ -110,6 +110,20 @@ static void test_copy_maps(void **state)
 	published_free(&p);
 }
 
+static bool has_warning(const struct tx *tx, uint64_t now, const char *code, const char *words)
+{
+	json_t *status = tx_status(tx, now), *warning;
+	bool is_there = false;
+	size_t i;
+	json_array_foreach(json_object_get(status, "warnings"), i, warning)
+	{
+		is_there |= strcmp(json_string_value(json_object_get(warning, "code")), code) == 0 &&
+			    strstr(json_string_value(json_object_get(warning, "message")), words) != NULL;
+	}
+	json_decref(status);
+	return is_there;
+}
+
 static void test_a_source_that_fails_is_tried_again(void **state)
 {
 	struct tx_config config = fixture_config(&fixture_slow);
@@ -127,8 +141,13 @@ static void test_a_source_that_fails_is_tried_again(void **state)
 	fdt = listener_fdt(&l, FIXTURE_TSI);
 	assert_null(listener_find(&l, FIXTURE_TSI, fdt_file_of(fdt, "image", "box")->toi));
 	fdt_free(fdt);
+	assert_true(has_warning(tx, now, "storage", "box 1: its image cannot be read or encoded"));
+	assert_true(has_warning(tx, now, "starved", "channel main had nothing ready"));
 	p.image.fail = 0;
 	fixture_run(tx, 0, &l, &now, now + 3 * SECOND_NS, 0);
+	assert_false(has_warning(tx, now, "storage", ""));
+	fixture_run(tx, 0, NULL, &now, now + 15 * SECOND_NS, 0);
+	assert_false(has_warning(tx, now, "starved", ""));
 	fdt = listener_fdt(&l, FIXTURE_TSI);
 	assert_decodes(&l, fdt_file_of(fdt, "image", "box"), p.bytes, 100000);
 	fdt_free(fdt);
@@ -242,6 +261,78 @@ static void test_small_budgets(void **state)
 	published_free(&p);
 }
 
+/* ---- memory ------------------------------------------------------------------------------------------- */
+
+struct counted {
+	size_t now, most;
+};
+
+static void *counted_alloc(void *user, size_t bytes)
+{
+	struct counted *c = user;
+	size_t *memory = malloc(bytes + 64);
+	assert_non_null(memory);
+	*memory = bytes;
+	c->now += bytes;
+	c->most = c->now > c->most ? c->now : c->most;
+	return memory + 8;
+}
+
+static void counted_free(void *user, void *memory)
+{
+	struct counted *c = user;
+	if (memory == NULL)
+		return;
+	c->now -= ((size_t *)memory)[-8];
+	free((size_t *)memory - 8);
+}
+
+/* What a transmitter of `count` images needs at most, sent long enough for every kind of work. */
+static size_t memory_of(unsigned count, size_t encoders, uint64_t rate_bps)
+{
+	struct counted counted = {0};
+	const struct carousel_allocator allocator = {&counted, counted_alloc, counted_free};
+	const struct tx_channel_config channel = {.name = "main", .rate_bps = rate_bps};
+	struct tx_config config = fixture_config(&channel);
+	struct published p[12];
+	uint64_t now = FIXTURE_START_NS;
+	struct tx *tx;
+	config.allocator = &allocator;
+	config.read_ahead_bytes = 3 << 20;
+	config.encoder_bytes = encoders;
+	config.spool_bytes = 24 << 20;
+	tx = fixture_tx(&config, now);
+	for (unsigned i = 0; i < count; i++)
+		fixture_publish(tx, &p[i], "box", i + 1, 2000000, FEC_RAPTORQ, OBJECT_STRIPED, now);
+	/* All of them once, and half of them again: source and repair symbols. */
+	assert_true(fixture_run(tx, 0, NULL, &now, now + 3000 * SECOND_NS, count * 3000) == count * 3000);
+	tx_free(tx);
+	assert_int_equal(counted.now, 0);
+	for (unsigned i = 0; i < count; i++)
+		published_free(&p[i]);
+	return counted.most;
+}
+
+/* Twelve images have the memory that is given for all, not each of them. */
+static void test_budgets_are_for_all_images(void **state)
+{
+	(void)state;
+	/* Beside the budgets one block and its encoder, and what describes the objects. */
+	assert_true(memory_of(12, 1, 80000000) < (3 + 24 + 3) << 20);
+}
+
+/* Encoders are kept without being asked for where encoding again would take long; on a slow channel memory is worth
+ * more. */
+static void test_encoders_are_kept_for_fast_channels(void **state)
+{
+	const size_t none = memory_of(6, 1, 800000);
+	(void)state;
+	assert_true(memory_of(6, 0, 0) > none + (6 << 20));
+	assert_true(memory_of(6, 0, 8000000000ull) > none + (6 << 20));
+	assert_true(memory_of(6, 0, 800000) <= none + (1 << 20));
+	assert_true(memory_of(6, 384 << 20, 800000) > none + (6 << 20));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +345,8 @@ int main(void)
 		cmocka_unit_test(test_images_refused),
 		cmocka_unit_test(test_payload_left_out),
 		cmocka_unit_test(test_small_budgets),
+		cmocka_unit_test(test_budgets_are_for_all_images),
+		cmocka_unit_test(test_encoders_are_kept_for_fast_channels),
 	};
 	return cmocka_run_group_tests(tests, fixture_signer, NULL);
 }
