@@ -14,19 +14,20 @@ static int fill(struct line_reader *r)
 	if (got == 0 && ferror(r->file))
 		return CAROUSEL_E_IO;
 	r->is_at_end = got == 0;
-	if (got && hash_stream_update(&r->hash, r->buffer + r->to, got) != 0)
+	if (got && r->has_digest && hash_stream_update(&r->hash, r->buffer + r->to, got) != 0)
 		return CAROUSEL_E_INTERNAL;
 	r->to += got;
 	return 0;
 }
 
-int line_reader_init(struct line_reader *r, FILE *file)
+int line_reader_init(struct line_reader *r, FILE *file, bool has_digest)
 {
 	int result;
-	memset(r, 0, sizeof *r);
+	memset(r, 0, offsetof(struct line_reader, buffer));
 	r->file = file;
 	r->next_line = 1;
-	result = hash_stream_init(&r->hash);
+	r->has_digest = has_digest;
+	result = has_digest ? hash_stream_init(&r->hash) : 0;
 	while (result == 0 && r->to < 3 && !r->is_at_end)
 		result = fill(r);
 	if (result == 0 && r->to >= 2 &&
@@ -39,7 +40,8 @@ int line_reader_init(struct line_reader *r, FILE *file)
 
 void line_reader_deinit(struct line_reader *r)
 {
-	hash_stream_deinit(&r->hash);
+	if (r->has_digest)
+		hash_stream_deinit(&r->hash);
 }
 
 int line_reader_digest(struct line_reader *r, uint8_t sha256[HASH_SHA256_BYTES])
@@ -83,15 +85,14 @@ static void count_lines(struct line_reader *r, const char *text, size_t len)
 }
 
 /* Takes len bytes and the LF behind them, when there is one. */
-static int take(struct line_reader *r, size_t len, char **text, size_t *out_len)
+static int take(struct line_reader *r, char delimiter, size_t len, char **text, size_t *out_len)
 {
 	char *start = r->buffer + r->from;
-	bool has_end = r->from + len < r->to;
-	r->line = r->next_line;
-	count_lines(r, start, len + has_end);
-	r->from += len + has_end;
-	if (!has_end)
-		r->next_line++;
+	r->has_end = r->from + len < r->to;
+	r->line = r->next_line++;
+	if (delimiter)
+		count_lines(r, start, len);
+	r->from += len + r->has_end;
 	if (len && start[len - 1] == '\r')
 		len--;
 	start[len] = '\0'; /* the buffer is never full at the end of the file */
@@ -103,19 +104,22 @@ static int take(struct line_reader *r, size_t len, char **text, size_t *out_len)
 /* Up to the next line end, through as many buffers as it takes. */
 static int skip_line(struct line_reader *r)
 {
+	uint64_t skipped = 0;
 	r->line = r->next_line++;
-	for (;;) {
+	while (skipped <= LINE_READER_ENDLESS) {
 		char *end = memchr(r->buffer + r->from, '\n', r->to - r->from);
 		int result;
 		if (end) {
 			r->from = (size_t)(end - r->buffer) + 1;
 			return CAROUSEL_E_LIMIT;
 		}
+		skipped += r->to - r->from;
 		r->from = r->to;
 		result = fill(r);
 		if (result || r->is_at_end)
 			return result ? result : CAROUSEL_E_LIMIT;
 	}
+	return CAROUSEL_E_UNSUPPORTED;
 }
 
 /* Quotes that nothing closes cost one line, not the rest of the file. */
@@ -125,7 +129,7 @@ static int take_first_line(struct line_reader *r, char **text, size_t *len)
 	size_t first = end ? (size_t)(end - start) : r->to - r->from;
 	if (first > LINE_READER_MAX)
 		return skip_line(r);
-	(void)take(r, first, text, len);
+	(void)take(r, 0, first, text, len);
 	return CAROUSEL_E_SYNTAX;
 }
 
@@ -144,7 +148,7 @@ int line_reader_next(struct line_reader *r, char delimiter, char **text, size_t 
 		if (end == SIZE_MAX && (r->is_at_end || left > LINE_READER_MAX || memchr(start, '\n', left)))
 			return take_first_line(r, text, len);
 		if (end < left && end <= LINE_READER_MAX)
-			return take(r, end, text, len);
+			return take(r, delimiter, end, text, len);
 		if (left > LINE_READER_MAX)
 			return delimiter ? take_first_line(r, text, len) : skip_line(r);
 		if (r->is_at_end && left == 0)
@@ -152,7 +156,7 @@ int line_reader_next(struct line_reader *r, char delimiter, char **text, size_t 
 		if (r->is_at_end && delimiter && memchr(start, '\n', left))
 			return take_first_line(r, text, len);
 		if (r->is_at_end)
-			return take(r, left, text, len);
+			return take(r, delimiter, left, text, len);
 		result = fill(r);
 		if (result)
 			return result;

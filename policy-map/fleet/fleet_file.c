@@ -10,52 +10,23 @@
 
 void fleet_file_init(struct fleet_file_reader *r, FILE *file)
 {
-	r->file = file;
 	r->line = 0;
-	r->error = 0;
-	r->has_head = r->is_at_end = false;
+	r->has_head = false;
 	r->boxes_in_summary = r->boxes_listed = 0;
-	r->from = r->to = 0;
+	r->error = line_reader_init(&r->lines, file, false);
 }
 
-static int fill(struct fleet_file_reader *r)
-{
-	size_t got;
-	memmove(r->buffer, r->buffer + r->from, r->to - r->from);
-	r->to -= r->from;
-	r->from = 0;
-	got = fread(r->buffer + r->to, 1, sizeof r->buffer - r->to, r->file);
-	r->to += got;
-	if (got == 0 && ferror(r->file))
-		return CAROUSEL_E_IO;
-	r->is_at_end = got == 0;
-	return 0;
-}
-
-/* The next line, its end replaced by NUL. */
+/* Each line of the file has an end: one without was cut. */
 static int next_line(struct fleet_file_reader *r, char **line)
 {
-	for (;;) {
-		size_t left = r->to - r->from;
-		char *start = r->buffer + r->from, *end = left ? memchr(start, '\n', left) : NULL;
-		int result;
-		if (end && (size_t)(end - start) < FLEET_FILE_MAX_LINE) {
-			r->line++;
-			r->from += (size_t)(end - start) + 1;
-			*end = '\0';
-			*line = start;
-			return strlen(start) == (size_t)(end - start) ? 0 : CAROUSEL_E_SYNTAX;
-		}
-		if (end || left >= FLEET_FILE_MAX_LINE || r->is_at_end) {
-			r->line += left != 0;
-			return left == 0      ? CAROUSEL_E_NOT_FOUND
-			       : r->is_at_end ? CAROUSEL_E_TRUNCATED
-					      : CAROUSEL_E_LIMIT;
-		}
-		result = fill(r);
-		if (result)
-			return result;
-	}
+	size_t len;
+	int result = line_reader_next(&r->lines, 0, line, &len);
+	r->line = r->lines.line;
+	if (result)
+		return result;
+	if (len >= FLEET_FILE_MAX_LINE)
+		return CAROUSEL_E_LIMIT;
+	return r->lines.has_end ? 0 : CAROUSEL_E_TRUNCATED;
 }
 
 /* Words in place; those behind the last that is known are left out. */

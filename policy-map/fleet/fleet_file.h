@@ -3,10 +3,7 @@
 #ifndef POLICY_MAP_FLEET_FLEET_FILE_H
 #define POLICY_MAP_FLEET_FLEET_FILE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
+#include "policy-map/files/line_reader.h"
 
 #define FLEET_FILE_MAX_LINE 1024u
 
@@ -27,20 +24,19 @@ struct fleet_file_row {
 
 /* To be seen as opaque, but for `line`. */
 struct fleet_file_reader {
-	FILE *file;
 	uint64_t line; /* that was read last, from 1 */
 	int error;     /* sticky */
-	bool has_head, is_at_end;
+	bool has_head;
 	uint64_t boxes_in_summary, boxes_listed;
-	size_t from, to; /* what of the buffer is not taken yet */
-	char buffer[65536];
+	struct line_reader lines;
 };
 
 /* Borrows the file, which is read from where it stands. */
 void fleet_file_init(struct fleet_file_reader *, FILE *);
 /* The next row; lines of an unknown first word and words behind the known ones are passed over. NOT_FOUND at the end.
  * Errors, which stay: SYNTAX, RANGE, MALFORMED (no such id or name), LIMIT (a line that is too long), UNSUPPORTED
- * (another version of the file), TRUNCATED (the last line has no end, or fewer boxes are listed than counted), IO. */
+ * (another version of the file, or UTF-16), TRUNCATED (the last line has no end, or fewer boxes are listed than
+ * counted), IO. */
 int fleet_file_next(struct fleet_file_reader *, struct fleet_file_row *);
 
 /* Writing. 0 or IO. */

@@ -96,7 +96,7 @@ static int run(struct import *x, FILE *file, int (*begin)(struct import *), bool
 	int result = fleet_db_begin(x->im->db);
 	if (result)
 		return result;
-	result = line_reader_init(&x->reader, file);
+	result = line_reader_init(&x->reader, file, is_remembered);
 	if (result == 0 && begin)
 		result = begin(x);
 	if (result == 0)

@@ -3,6 +3,7 @@
 
 #include "common/carousel_error.h"
 #include "common/memory.h"
+#include "policy-map/fleet/index_table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -132,59 +133,46 @@ int fleet_db_each(struct fleet_db *db, int (*take)(void *user, const struct flee
 /* SQLite would sort two million rows for a GROUP BY; there are few kinds, so they are counted in a table. */
 struct kind {
 	uint32_t class_number, category, version;
-	uint64_t count; /* 0: free */
+	uint64_t count;
 };
 
 struct kinds {
-	struct kind *slots; /* open hashing, never more than half full */
-	size_t count, cap;  /* cap: a power of two */
+	struct kind *list;
+	size_t count, cap;
+	struct index_table index;
+	struct kind wanted;
 };
 
-static struct kind *find_kind(const struct kinds *k, const struct kind *wanted)
+static bool is_wanted_kind(const void *user, uint32_t place)
 {
-	uint64_t hash = wanted->version * 0x9e3779b97f4a7c15u ^ wanted->class_number * 0xc2b2ae3d27d4eb4fu ^
-			wanted->category * 0x165667b19e3779f9u;
-	for (size_t at = (size_t)(hash >> 20);; at++) {
-		struct kind *slot = &k->slots[at & (k->cap - 1)];
-		if (slot->count == 0 ||
-			(slot->version == wanted->version && slot->class_number == wanted->class_number &&
-				slot->category == wanted->category))
-			return slot;
-	}
+	const struct kinds *k = user;
+	const struct kind *a = &k->list[place - 1], *b = &k->wanted;
+	return a->version == b->version && a->class_number == b->class_number && a->category == b->category;
 }
 
-static int grow_kinds(struct kinds *k)
+static uint64_t hash_kind(const struct kind *k)
 {
-	struct kinds bigger = {.count = k->count, .cap = k->cap ? 2 * k->cap : 1024};
-	if (k->count >= MAX_KINDS)
-		return CAROUSEL_E_LIMIT;
-	bigger.slots = memory_alloc(NULL, bigger.cap, sizeof *bigger.slots);
-	if (bigger.slots == NULL)
-		return CAROUSEL_E_MEMORY;
-	for (size_t i = 0; i < k->cap; i++) {
-		if (k->slots[i].count)
-			*find_kind(&bigger, &k->slots[i]) = k->slots[i];
-	}
-	memory_free(NULL, k->slots);
-	*k = bigger;
-	return 0;
+	return k->version * 0x9e3779b97f4a7c15u ^ k->class_number * 0xc2b2ae3d27d4eb4fu ^
+	       k->category * 0x165667b19e3779f9u;
 }
 
 static int count_kind(sqlite3_stmt *s, void *user)
 {
 	struct kinds *k = user;
-	const struct kind wanted = {(uint32_t)sqlite3_column_int64(s, 0), (uint32_t)sqlite3_column_int64(s, 1),
+	uint32_t place;
+	int result = memory_grow(NULL, (void **)&k->list, &k->cap, k->count, sizeof *k->list, MAX_KINDS);
+	k->wanted = (struct kind){(uint32_t)sqlite3_column_int64(s, 0), (uint32_t)sqlite3_column_int64(s, 1),
 		(uint32_t)sqlite3_column_int64(s, 2), 0};
-	struct kind *slot;
-	int result = 2 * k->count >= k->cap ? grow_kinds(k) : 0;
+	if (result == 0)
+		result = index_table_find(
+			&k->index, hash_kind(&k->wanted), (uint32_t)k->count, is_wanted_kind, k, &place);
 	if (result)
 		return result;
-	slot = find_kind(k, &wanted);
-	if (slot->count == 0) {
-		*slot = wanted;
-		k->count++;
+	if (place == 0) {
+		k->list[k->count] = k->wanted;
+		place = (uint32_t)++k->count;
 	}
-	slot->count++;
+	k->list[place - 1].count++;
 	return 0;
 }
 
@@ -198,20 +186,14 @@ static int compare_kinds(const void *a, const void *b, void *user)
 	return order ? order : (x->version > y->version) - (x->version < y->version);
 }
 
-/* The used slots to the front, each with its names. */
 static int sort_kinds(struct kinds *k, struct name_table *names)
 {
-	size_t used = 0;
-	for (size_t i = 0; i < k->cap; i++) {
-		const struct kind *slot = &k->slots[i];
-		if (slot->count == 0)
-			continue;
-		if (name_of(names, slot->class_number) == NULL || name_of(names, slot->category) == NULL)
+	for (size_t i = 0; i < k->count; i++) {
+		if (name_of(names, k->list[i].class_number) == NULL || name_of(names, k->list[i].category) == NULL)
 			return CAROUSEL_E_MALFORMED;
-		k->slots[used++] = *slot;
 	}
-	if (used)
-		qsort_r(k->slots, used, sizeof *k->slots, compare_kinds, names);
+	if (k->count)
+		qsort_r(k->list, k->count, sizeof *k->list, compare_kinds, names);
 	return 0;
 }
 
@@ -226,10 +208,11 @@ int fleet_db_each_version(
 	if (result == 0)
 		result = sort_kinds(&k, &names);
 	for (size_t i = 0; i < k.count && result == 0; i++)
-		result = take(user, names.texts[k.slots[i].class_number], names.texts[k.slots[i].category],
-			k.slots[i].version, k.slots[i].count);
+		result = take(user, names.texts[k.list[i].class_number], names.texts[k.list[i].category],
+			k.list[i].version, k.list[i].count);
 	free_names(&names);
-	memory_free(NULL, k.slots);
+	index_table_deinit(&k.index);
+	memory_free(NULL, k.list);
 	return result;
 }
 

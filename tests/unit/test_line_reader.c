@@ -14,7 +14,7 @@ static void open_text(const char *text, size_t len)
 	assert_non_null(file);
 	assert_int_equal(fwrite(text, 1, len, file), len);
 	rewind(file);
-	assert_int_equal(line_reader_init(&reader, file), 0);
+	assert_int_equal(line_reader_init(&reader, file, true), 0);
 }
 
 static void close_text(void)
@@ -120,7 +120,31 @@ static void test_marks_and_digest(void **state)
 	      "a",
 		file);
 	rewind(file);
-	assert_int_equal(line_reader_init(&reader, file), CAROUSEL_E_UNSUPPORTED);
+	assert_int_equal(line_reader_init(&reader, file, true), CAROUSEL_E_UNSUPPORTED);
+	close_text();
+}
+
+/* A device without end, such as /dev/zero, is no text: it must not keep anybody reading for ever. */
+static void test_a_line_without_end(void **state)
+{
+	char *got;
+	size_t len;
+	(void)state;
+	file = fopen("/dev/zero", "r");
+	assert_non_null(file);
+	assert_int_equal(line_reader_init(&reader, file, false), 0);
+	assert_int_equal(line_reader_next(&reader, 0, &got, &len), CAROUSEL_E_UNSUPPORTED);
+	close_text();
+}
+
+static void test_a_last_line_without_its_end(void **state)
+{
+	(void)state;
+	open_text("a\nb", 3);
+	expect(0, 0, "a", 1);
+	assert_true(reader.has_end);
+	expect(0, 0, "b", 2);
+	assert_false(reader.has_end);
 	close_text();
 }
 
@@ -163,6 +187,8 @@ int main(void)
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_marks_and_digest),
+		cmocka_unit_test(test_a_line_without_end),
+		cmocka_unit_test(test_a_last_line_without_its_end),
 		cmocka_unit_test(test_split),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
