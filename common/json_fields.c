@@ -20,13 +20,21 @@ int json_fields_load(const void *text, size_t len, size_t limit, json_t **root)
 void json_fields_init(struct json_fields *f, const json_t *object)
 {
 	f->object = object;
+	f->member = NULL;
 	f->error = json_is_object(object) ? 0 : CAROUSEL_E_MALFORMED;
+}
+
+void json_fields_fail_at(struct json_fields *f, const char *member, int error)
+{
+	if (f->error)
+		return;
+	f->error = error;
+	f->member = member;
 }
 
 void json_fields_fail(struct json_fields *f, int error)
 {
-	if (f->error == 0)
-		f->error = error;
+	json_fields_fail_at(f, NULL, error);
 }
 
 bool json_fields_has(const struct json_fields *f, const char *name)
@@ -39,9 +47,9 @@ uint64_t json_fields_u64(struct json_fields *f, const char *name, uint64_t min, 
 	const json_t *value = json_object_get(f->object, name);
 	json_int_t number = json_integer_value(value);
 	if (!json_is_integer(value))
-		json_fields_fail(f, CAROUSEL_E_MALFORMED);
+		json_fields_fail_at(f, name, CAROUSEL_E_MALFORMED);
 	else if (number < 0 || (uint64_t)number < min || (uint64_t)number > max)
-		json_fields_fail(f, CAROUSEL_E_RANGE);
+		json_fields_fail_at(f, name, CAROUSEL_E_RANGE);
 	return f->error ? min : (uint64_t)number;
 }
 
@@ -56,7 +64,7 @@ bool json_fields_bool_or(struct json_fields *f, const char *name, bool otherwise
 	if (value == NULL)
 		return otherwise;
 	if (!json_is_boolean(value))
-		json_fields_fail(f, CAROUSEL_E_MALFORMED);
+		json_fields_fail_at(f, name, CAROUSEL_E_MALFORMED);
 	return json_is_true(value);
 }
 
@@ -83,7 +91,7 @@ void json_fields_string(struct json_fields *f, const char *name, char *out, size
 {
 	int result = json_fields_copy_text(json_object_get(f->object, name), false, out, cap);
 	if (result)
-		json_fields_fail(f, result);
+		json_fields_fail_at(f, name, result);
 }
 
 void json_fields_string_or_empty(struct json_fields *f, const char *name, char *out, size_t cap)
@@ -99,14 +107,14 @@ void json_fields_hex(struct json_fields *f, const char *name, uint8_t *out, size
 	memset(out, 0, len);
 	if (!json_is_string(value) ||
 		hash_parse_hex(json_string_value(value), json_string_length(value), out, len) != 0)
-		json_fields_fail(f, CAROUSEL_E_MALFORMED);
+		json_fields_fail_at(f, name, CAROUSEL_E_MALFORMED);
 }
 
 const json_t *json_fields_object(struct json_fields *f, const char *name)
 {
 	const json_t *value = json_object_get(f->object, name);
 	if (!json_is_object(value)) {
-		json_fields_fail(f, CAROUSEL_E_MALFORMED);
+		json_fields_fail_at(f, name, CAROUSEL_E_MALFORMED);
 		return NULL;
 	}
 	return value;
@@ -116,11 +124,11 @@ const json_t *json_fields_array(struct json_fields *f, const char *name, size_t 
 {
 	const json_t *value = json_object_get(f->object, name);
 	if (!json_is_array(value)) {
-		json_fields_fail(f, CAROUSEL_E_MALFORMED);
+		json_fields_fail_at(f, name, CAROUSEL_E_MALFORMED);
 		return NULL;
 	}
 	if (json_array_size(value) > max) {
-		json_fields_fail(f, CAROUSEL_E_LIMIT);
+		json_fields_fail_at(f, name, CAROUSEL_E_LIMIT);
 		return NULL;
 	}
 	return value;

@@ -14,6 +14,7 @@
 struct json_fields {
 	const json_t *object; /* borrowed */
 	int error;            /* 0, MALFORMED (missing, other type), RANGE, LIMIT (too long) */
+	const char *member;   /* that the error is about, as it was asked for; NULL: the object as a whole */
 };
 
 /* Parses one document; duplicate members are refused. *root is released by json_decref.
@@ -37,6 +38,7 @@ const json_t *json_fields_array(struct json_fields *, const char *name, size_t m
 /* An empty array when the member is missing: NULL without an error. */
 const json_t *json_fields_array_or_null(struct json_fields *, const char *name, size_t max);
 void json_fields_fail(struct json_fields *, int error);
+void json_fields_fail_at(struct json_fields *, const char *member, int error);
 
 /* Copies str, at most cap - 1 bytes and no control characters but, on wish, line ends. 0, LIMIT or MALFORMED. */
 int json_fields_copy_text(const json_t *str, bool lines_allowed, char *out, size_t cap);

@@ -5,6 +5,8 @@
 #include "policy-map/policy_map.h"
 
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int parse_kpis(struct box_report *r, const json_t *kpis)
@@ -23,7 +25,7 @@ static int parse_kpis(struct box_report *r, const json_t *kpis)
 	return 0;
 }
 
-static int parse_members(struct box_report *r, struct json_fields *f)
+static void parse_members(struct box_report *r, struct json_fields *f)
 {
 	json_fields_string(f, "box_id", r->box_id, sizeof r->box_id);
 	json_fields_string(f, "class", r->class_name, sizeof r->class_name);
@@ -35,26 +37,57 @@ static int parse_members(struct box_report *r, struct json_fields *f)
 	json_fields_string_or_empty(f, "reason", r->reason, sizeof r->reason);
 	r->time_s = json_fields_u64_or(f, "time", 0, INT64_MAX, 0);
 	if (f->error)
-		return f->error;
-	if (!policy_is_box_id(r->box_id) || !policy_is_name(r->class_name) || !policy_is_name(r->category))
-		return CAROUSEL_E_MALFORMED;
-	return json_fields_has(f, "kpi") ? parse_kpis(r, json_fields_object(f, "kpi")) : 0;
+		return;
+	if (!policy_is_box_id(r->box_id))
+		json_fields_fail_at(f, "box_id", CAROUSEL_E_MALFORMED);
+	if (!policy_is_name(r->class_name))
+		json_fields_fail_at(f, "class", CAROUSEL_E_MALFORMED);
+	if (!policy_is_name(r->category))
+		json_fields_fail_at(f, "category", CAROUSEL_E_MALFORMED);
+	if (f->error == 0 && json_fields_has(f, "kpi")) {
+		int result = parse_kpis(r, json_fields_object(f, "kpi"));
+		if (result)
+			json_fields_fail_at(f, "kpi", result);
+	}
+}
+
+/* The members of a report: what was wrong with them is in *f. *json is released by json_decref. */
+static int parse_json(struct box_report *r, const uint8_t *payload, size_t len, struct json_fields *f, json_t **json)
+{
+	int result = json_fields_load(payload, len, BOX_REPORT_MAX_BYTES, json);
+	memset(r, 0, sizeof *r);
+	json_fields_init(f, *json);
+	if (result)
+		return result;
+	if (f->error == 0)
+		parse_members(r, f);
+	return f->error;
 }
 
 int box_report_parse_any(struct box_report *r, const uint8_t *payload, size_t len)
 {
 	struct json_fields f;
 	json_t *json;
-	int result = json_fields_load(payload, len, BOX_REPORT_MAX_BYTES, &json);
-	memset(r, 0, sizeof *r);
-	if (result)
-		return result;
-	json_fields_init(&f, json);
-	result = f.error ? f.error : parse_members(r, &f);
-	if (result == 0)
-		result = f.error;
+	int result = parse_json(r, payload, len, &f, &json);
 	json_decref(json);
 	return result;
+}
+
+const char *box_report_fault(const uint8_t *payload, size_t len, char *value, size_t cap)
+{
+	struct box_report r;
+	struct json_fields f;
+	json_t *json;
+	char *text;
+	(void)parse_json(&r, payload, len, &f, &json);
+	value[0] = '\0';
+	if (f.member && json_fields_has(&f, f.member)) {
+		text = json_dumps(json_object_get(json, f.member), JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+		snprintf(value, cap, "%s", text ? text : "");
+		free(text);
+	}
+	json_decref(json);
+	return f.member;
 }
 
 /* ---- the form that boxes write, without a tree: what is not plain is left to the full parser ---- */
@@ -216,6 +249,7 @@ int box_report_parse(struct box_report *r, const uint8_t *payload, size_t len)
 		return 0;
 	return box_report_parse_any(r, payload, len);
 }
+
 int box_report_print(const struct carousel_allocator *a, const struct box_report *r, char **payload, size_t *len)
 {
 	json_t *kpis;

@@ -30,6 +30,9 @@ int box_report_parse(struct box_report *, const uint8_t *payload, size_t len);
 /* The same by the full JSON parser alone, which the above asks where a report is not in the plain form that boxes
  * write; to be held against it. */
 int box_report_parse_any(struct box_report *, const uint8_t *payload, size_t len);
+/* Which member makes a report bad, and its JSON, cut short: for those who have to mend it. "" for a member that is
+ * missing. Static; NULL when it is the text as a whole, or nothing. */
+const char *box_report_fault(const uint8_t *payload, size_t len, char *value, size_t cap);
 /* Deterministic JSON; *payload is owned by the caller. Errors: MEMORY, ARGUMENT (no box id, class or category). */
 int box_report_print(const struct carousel_allocator *, const struct box_report *, char **payload, size_t *len);
 /* The value of a kpi, or `otherwise`. */

@@ -3,6 +3,7 @@
 #include "common/carousel_error.h"
 #include "common/io/clock.h"
 #include "common/io/file.h"
+#include "common/json_fields.h"
 #include "policy-map/cli/document.h"
 #include "policy-map/cli/fleet.h"
 #include "policy-map/fleet/fleet_file.h"
@@ -11,6 +12,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,24 +50,41 @@ int fleet_check_out(const struct cli *cli, const char *path, const char *out)
 
 /* ---- import ---- */
 
+#define FAULTS_NAMED 20u
+
 struct import_run {
 	const char *path;
+	json_t *faults; /* NULL: no JSON is wanted */
 };
 
-static void name_line(void *user, uint64_t line, int error)
+static void name_line(void *user, const struct fleet_import_fault *f)
 {
-	const struct import_run *run = user;
-	fprintf(stderr, "%s:%" PRIu64 ": skipped: %s\n", run->path, line, carousel_strerror(error));
+	struct import_run *run = user;
+	fprintf(stderr, "%s:%" PRIu64 ": skipped: %s", run->path, f->line, carousel_strerror(f->error));
+	if (f->value[0])
+		fprintf(stderr, ": %s%s\"%s\"", f->column ? f->column : "", f->column ? " " : "", f->value);
+	else if (f->column)
+		fprintf(stderr, ": there is no %s", f->column);
+	fputc('\n', stderr);
+	if (run->faults == NULL)
+		return;
+	json_fields_append(
+		&run->faults, json_pack("{s:I,s:s,s:s?,s:s}", "line", (json_int_t)f->line, "error",
+				      carousel_error_name(f->error), "column", f->column, "value", f->value));
 }
 
-static int print_import(const struct cli *cli, const struct fleet_import *im, bool known, bool json)
+static int print_import(
+	const struct cli *cli, const struct fleet_import *im, const struct import_run *run, bool known, bool json)
 {
+	if (run && im->bad > im->max_faults)
+		fprintf(stderr, "%s: %" PRIu64 " more lines were skipped\n", run->path, im->bad - im->max_faults);
 	if (json)
-		return document_print_json(cli,
-			json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "format", "carousel-fleet-import/1", "lines",
-				(json_int_t)im->lines, "taken", (json_int_t)im->taken, "older", (json_int_t)im->older,
-				"bad", (json_int_t)im->bad, "signed", (json_int_t)im->signed_lines, "unsigned",
-				(json_int_t)im->unsigned_lines, "known", (int)known));
+		return document_print_json(
+			cli, json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:b,s:O*}", "format", "carousel-fleet-import/1",
+				     "lines", (json_int_t)im->lines, "taken", (json_int_t)im->taken, "older",
+				     (json_int_t)im->older, "bad", (json_int_t)im->bad, "signed",
+				     (json_int_t)im->signed_lines, "unsigned", (json_int_t)im->unsigned_lines, "known",
+				     (int)known, "faults", run ? run->faults : NULL));
 	if (known)
 		printf("%" PRIu64 " lines, which were imported before: nothing to do\n", im->lines);
 	else
@@ -75,38 +94,75 @@ static int print_import(const struct cli *cli, const struct fleet_import *im, bo
 	return CLI_OK;
 }
 
+/* What to do with a file that is of another kind than was said. */
+static const char *kind_hint(enum fleet_kind kind)
+{
+	switch (kind) {
+	case FLEET_KIND_REPORTS:
+		return "these are reports of boxes, or other JSON: give none of --csv, --keys and --map for them";
+	case FLEET_KIND_LIST:
+		return "this is a list of boxes (CSV): give --csv";
+	case FLEET_KIND_KEYS:
+		return "these are keys of boxes: give --keys";
+	case FLEET_KIND_MAP:
+		return "this is a version map: give --map";
+	case FLEET_KIND_PACKED:
+		return "this is compressed: unpack it, as by gunzip -c FILE | policy-map fleet import DB -";
+	default:
+		return "this is a database; DB comes before FILE";
+	}
+}
+
 /* A file that cannot be read at all is told from a database that cannot be written. */
 static int import_failed(
 	const struct cli *cli, const char *db_path, const char *path, const struct fleet_import *im, int error)
 {
 	if (error == CAROUSEL_E_SYNTAX)
 		return cli_fail(cli, "%s:1: the header lacks one of box_id, class, version (or box_id, public)", path);
+	if (error == CAROUSEL_E_WRONG_TYPE)
+		return cli_fail(cli, "%s: %s", path, kind_hint(im->kind));
+	if (error == CAROUSEL_E_REFUSED)
+		return cli_fail(cli, "%s: each of its lines is bad: nothing was imported", path);
 	if (error == CAROUSEL_E_UNSUPPORTED)
-		return cli_fail(cli, "%s: this is UTF-16; UTF-8 is needed", path);
+		return cli_fail(cli, "%s: this is UTF-16, or no text at all; UTF-8 is needed", path);
 	if (error == CAROUSEL_E_IO)
 		return cli_fail(cli, "%s: %s", path, carousel_strerror(error));
 	return fleet_fail(cli, db_path, im->db, error);
 }
 
-static int import_file(const struct cli *cli, const char *db_path, const char *path,
-	int (*import)(struct fleet_import *, FILE *), bool json)
+static int import_into(const struct cli *cli, const char *db_path, struct fleet_import *im, struct import_run *run,
+	FILE *file, int (*import)(struct fleet_import *, FILE *))
 {
-	struct import_run run = {path};
-	struct fleet_import im = {.now_s = clock_wall_s(), .user = &run, .report = name_line};
+	int result, error = import(im, file);
+	if (error == 0 || error == CAROUSEL_E_DUPLICATE || error == CAROUSEL_E_REFUSED) {
+		result = print_import(cli, im, run, error == CAROUSEL_E_DUPLICATE, run->faults != NULL);
+		if (error != CAROUSEL_E_REFUSED || result != CLI_OK)
+			return result;
+	}
+	return import_failed(cli, db_path, run->path, im, error);
+}
+
+static int import_file(const struct cli *cli, const char *db_path, const char *path,
+	int (*import)(struct fleet_import *, FILE *), uint64_t jobs, uint64_t faults, bool json)
+{
+	struct import_run run = {path, json ? json_array() : NULL};
+	struct fleet_import im = {.now_s = clock_wall_s(),
+		.jobs = (unsigned)jobs,
+		.max_faults = faults,
+		.user = &run,
+		.report = name_line};
 	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-	int result, error;
-	if (file == NULL)
-		return cli_fail(cli, "%s: %s", path, carousel_strerror(file_error(errno)));
-	result = fleet_open(cli, db_path, false, &im.db);
-	if (result == CLI_OK) {
-		error = import(&im, file);
-		if (error && error != CAROUSEL_E_DUPLICATE)
-			result = import_failed(cli, db_path, path, &im, error);
-		else
-			result = print_import(cli, &im, error == CAROUSEL_E_DUPLICATE, json);
+	int result;
+	if (file == NULL) {
+		result = cli_fail(cli, "%s: %s", path, carousel_strerror(file_error(errno)));
+	} else {
+		result = fleet_open(cli, db_path, false, &im.db);
+		if (result == CLI_OK)
+			result = import_into(cli, db_path, &im, &run, file, import);
 		fleet_db_close(im.db);
 	}
-	if (file != stdin)
+	json_decref(run.faults);
+	if (file && file != stdin)
 		fclose(file);
 	return result;
 }
@@ -132,7 +188,7 @@ static int import_map(const struct cli *cli, const char *db_path, const char *pa
 		im.taken = error == 0;
 		result = error && error != CAROUSEL_E_DUPLICATE
 				 ? fleet_fail(cli, db_path, im.db, error)
-				 : print_import(cli, &im, error == CAROUSEL_E_DUPLICATE, json);
+				 : print_import(cli, &im, NULL, error == CAROUSEL_E_DUPLICATE, json);
 	}
 	fleet_db_close(im.db);
 	policy_map_free(map);
@@ -140,13 +196,24 @@ static int import_map(const struct cli *cli, const char *db_path, const char *pa
 	return result;
 }
 
+/* That this process may run on. */
+static uint64_t cores(void)
+{
+	cpu_set_t set;
+	int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+	return count < 1 ? 1 : count > (int)CREW_MOST ? CREW_MOST : (uint64_t)count;
+}
+
 static int fleet_verb_import(const struct cli *cli, int argc, char **argv)
 {
 	bool csv = false, keys = false, map = false, json = false;
+	uint64_t jobs = cores(), faults = FAULTS_NAMED;
 	const struct cli_option options[] = {
 		{"csv", CLI_FLAG, &csv, 0, 0, NULL, "a list: box_id,class,category,version[,time], or with a header"},
 		{"keys", CLI_FLAG, &keys, 0, 0, NULL, "lines of box_id,public key (base64 DER): enrols boxes"},
 		{"map", CLI_FLAG, &map, 0, 0, NULL, "a version map: when versions were issued, held, recalled"},
+		{"jobs", CLI_U64, &jobs, 1, CREW_MOST, "N", "threads that check signatures (default: one a core)"},
+		{"bad", CLI_U64, &faults, 0, 0, "N", "bad lines that are named, the others are counted (default 20)"},
 		{"json", CLI_FLAG, &json, 0, 0, NULL, "print JSON"},
 	};
 	int result = cli_options(cli, options, sizeof options / sizeof *options, &argc, argv, 2, 2);
@@ -160,7 +227,7 @@ static int fleet_verb_import(const struct cli *cli, int argc, char **argv)
 		keys  ? fleet_import_keys
 		: csv ? fleet_import_csv
 		      : fleet_import_reports,
-		json);
+		jobs, faults, json);
 }
 
 /* ---- export ---- */
@@ -307,7 +374,7 @@ static int fleet_verb_show(const struct cli *cli, int argc, char **argv)
 int verb_fleet(const struct cli *cli, int argc, char **argv)
 {
 	static const struct cli_verb verbs[] = {
-		{"import", "DB FILE [--csv | --keys | --map]",
+		{"import", "DB FILE [--csv | --keys | --map] [--jobs N] [--bad N]",
 			"take reports of boxes, lists, keys of boxes, or signed maps", fleet_verb_import},
 		{"export", "DB OUT [--summary]", "the flat file for scheduler and simulator", fleet_verb_export},
 		{"show", "DB [--box ID]", "how many boxes run what; or the history of one", fleet_verb_show},

@@ -96,7 +96,7 @@ int fleet_db_put(struct fleet_db *db, const struct fleet_news *news)
 	if (result == 0)
 		result = sql_name(db, news->reason, &item->reason);
 	if (result)
-		return result;
+		return sql_damage(result);
 	memcpy(b->ids + b->ids_used, news->box_id, len + 1);
 	b->keys[b->count] = (struct batch_key){prefix_of(news->box_id, len), (uint32_t)b->count, item->id};
 	b->ids_used += len + 1;
@@ -247,6 +247,5 @@ int batch_flush(struct fleet_db *db)
 		result = put_item(db, &b->items[b->keys[i].item], b->ids + b->keys[i].id);
 	}
 	b->count = b->ids_used = 0;
-	/* A damaged database is no bad line, over which an import goes on. */
-	return result == CAROUSEL_E_MALFORMED ? CAROUSEL_E_STORAGE : result;
+	return sql_damage(result);
 }

@@ -80,6 +80,11 @@ int sql_error(int code)
 	}
 }
 
+int sql_damage(int error)
+{
+	return error == CAROUSEL_E_MALFORMED ? CAROUSEL_E_STORAGE : error;
+}
+
 int sql_run(struct fleet_db *db, const char *sql)
 {
 	int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
@@ -337,7 +342,7 @@ int fleet_db_key(struct fleet_db *db, const char *box_id, struct key_public *key
 	else
 		result = code == SQLITE_DONE ? CAROUSEL_E_NOT_FOUND : sql_error(code);
 	sqlite3_reset(s);
-	return result;
+	return sql_damage(result);
 }
 
 int fleet_db_put_file(struct fleet_db *db, const uint8_t sha256[HASH_SHA256_BYTES], uint64_t now_s)

@@ -3,25 +3,41 @@
 #ifndef POLICY_MAP_FLEET_FLEET_IMPORT_H
 #define POLICY_MAP_FLEET_FLEET_IMPORT_H
 
+#include "policy-map/fleet/crew.h"
 #include "policy-map/fleet/fleet_db.h"
+#include "policy-map/fleet/fleet_kind.h"
 
 #include <stdint.h>
 #include <stdio.h>
 
 #define FLEET_IMPORT_MAX_COLUMNS 64u
+#define FLEET_IMPORT_VALUE_BYTES 64u
+
+/* What is wrong with a line. */
+struct fleet_import_fault {
+	uint64_t line;
+	int error;
+	const char *column; /* or member, which is wrong; NULL: the line as a whole */
+	/* What stands there, cut short and printable; "" when nothing does. */
+	char value[FLEET_IMPORT_VALUE_BYTES];
+};
 
 struct fleet_import {
 	struct fleet_db *db;
 	uint64_t now_s; /* when it was heard, where the line does not say; and later than this nothing was */
+	unsigned jobs;  /* threads that check reports, at most CREW_MOST; 0 or 1: the caller's. Changes no result. */
+	uint64_t max_faults; /* that are told of one by one; the others are only counted */
 	uint64_t lines, taken, older, bad;
 	uint64_t signed_lines, unsigned_lines;
+	enum fleet_kind kind; /* after WRONG_TYPE: what the file seems to be */
 	void *user;
-	/* Called for each bad line; may be NULL. */
-	void (*report)(void *user, uint64_t line, int error);
+	/* Called for a bad line, in the order of lines; may be NULL. The fault is borrowed. */
+	void (*report)(void *user, const struct fleet_import_fault *);
 };
 
-/* Errors of all: DUPLICATE (this very file was imported before, without a bad line), UNSUPPORTED (UTF-16), IO, MEMORY,
- * and those of the database; nothing of the file counts then. */
+/* Errors of all: WRONG_TYPE (the file is of another kind), REFUSED (all lines are bad), DUPLICATE (this very file was
+ * imported before, without a bad line), UNSUPPORTED (UTF-16, or no text), IO, MEMORY, and those of the database;
+ * nothing of the file counts then. */
 
 /* Lines of JSON: bare reports or envelopes. A box with an enrolled key counts only when its envelope is signed by it
  * (SIGNATURE otherwise); a box without one is marked as not signed. */

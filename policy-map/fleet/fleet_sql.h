@@ -42,6 +42,8 @@ struct fleet_db {
 };
 
 int sql_error(int code);
+/* A damaged database is no bad line, over which an import goes on: MALFORMED becomes STORAGE. */
+int sql_damage(int error);
 /* Prepared at its first use, reset; NULL with *error set. */
 sqlite3_stmt *sql_statement(struct fleet_db *, enum fleet_statement, int *error);
 void sql_bind_text(sqlite3_stmt *, int at, const char *text);

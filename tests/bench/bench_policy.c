@@ -1,5 +1,7 @@
 /* bench_policy - reading maps, deciding, and a fleet of two million boxes: import, and every question asked of it.
  * Yardsticks: hashing the same bytes with SHA-256, and reading the same file line by line. */
+#include "common/envelope.h"
+#include "common/io/clock.h"
 #include "policy-map/fleet/fleet_file.h"
 #include "policy-map/fleet/fleet_import.h"
 #include "policy-map/fleet/fleet_kpi.h"
@@ -8,13 +10,16 @@
 #include "tests/lib/fleet_site.h"
 #include "tests/lib/test.h"
 
+#include <sodium.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define RUNS      5u
 #define OVERRIDES 100000u
 #define BOXES     2000000u
 #define DECISIONS 100000u
+#define SIGNED    200000u
 #define SHA       "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 static const char head[] =
@@ -76,6 +81,14 @@ static void decide_work(void *user)
 		policy_decide(t->map, &box, 0, &d);
 		t->seen += d.target;
 	}
+}
+
+/* Of all threads. */
+static double process_cpu_s(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static double since(uint64_t start_ns)
@@ -198,6 +211,88 @@ static void bench_walks(const struct fleet_bench *b)
 	fclose(file);
 }
 
+/* Signed reports of enrolled boxes, the keys as a list for `fleet import --keys`. */
+static FILE *make_signed(FILE *keys)
+{
+	FILE *file = tmpfile();
+	struct key_secret key = fleet_site_key(1);
+	uint64_t random = 3;
+	if (file == NULL)
+		abort();
+	for (unsigned i = 0; i < SIGNED; i++) {
+		char id[16], payload[512], enrol[256], *line;
+		snprintf(id, sizeof id, "%012llx", (unsigned long long)(test_random(&random) & 0xffffffffffffu));
+		snprintf(payload, sizeof payload,
+			"{\"box_id\":\"%s\",\"class\":\"box\",\"category\":\"production\",\"version\":105,\"epoch\":1,"
+			"\"serial\":2026112101,\"state\":\"up-to-date\",\"reason\":\"current\",\"time\":1795255000,"
+			"\"kpi\":{\"failures\":0}}",
+			id);
+		line = fleet_site_signed(ENVELOPE_TYPE_REPORT, payload, &key);
+		fleet_site_enrol(enrol, sizeof enrol, id, &key);
+		fputs(line, file);
+		fputs(enrol, keys);
+		free(line);
+	}
+	rewind(file);
+	rewind(keys);
+	return file;
+}
+
+/* One pass over signed reports: what it costs of all cores, and how long it takes. The yardstick is that many checks
+ * of a signature. */
+static void bench_signed(struct bench_report *report, FILE *keys, FILE *file, unsigned jobs, double checking)
+{
+	char path[FLEET_SITE_PATH_BYTES], params[64];
+	struct fleet_import im = {.now_s = 1795255200, .jobs = jobs};
+	uint64_t wall = 0;
+	double cpu;
+	rewind(keys);
+	rewind(file);
+	if (fleet_site_open("bench_policy_signed", path, &im.db) != 0 || fleet_import_keys(&im, keys) != 0)
+		abort();
+	im.taken = 0;
+	cpu = process_cpu_s();
+	wall = clock_monotonic_ns();
+	if (fleet_import_reports(&im, file) != 0 || im.signed_lines != SIGNED)
+		abort();
+	cpu = process_cpu_s() - cpu;
+	snprintf(params, sizeof params, "%u signed, %u threads, processor", SIGNED, jobs);
+	bench_report_row(report, "fleet import", params, cpu, "s", 0, "checking signatures", checking, 1);
+	snprintf(params, sizeof params, "1000000 signed, %u threads, processor", jobs);
+	bench_report_row(report, "fleet import", params, cpu * 1e6 / SIGNED, "s", 0, NULL, 0, 1);
+	snprintf(params, sizeof params, "%u signed, %u threads, clock", SIGNED, jobs);
+	bench_report_row(
+		report, "fleet import", params, (double)(clock_monotonic_ns() - wall) / 1e9, "s", 0, NULL, 0, 1);
+	fleet_site_close(im.db, path);
+}
+
+static void check_work(void *user)
+{
+	const struct envelope *e = user;
+	const struct key_secret key = fleet_site_key(1);
+	const struct key_public *const keys[] = {&key.public_key};
+	for (unsigned i = 0; i < 100; i++) {
+		if (envelope_verify(e, keys, 1, 1) != 0)
+			abort();
+	}
+}
+
+static void bench_signatures(struct bench_report *report)
+{
+	FILE *keys = tmpfile(), *file = keys ? make_signed(keys) : NULL;
+	struct envelope e;
+	char line[4096];
+	double checking;
+	if (file == NULL || fgets(line, sizeof line, file) == NULL || envelope_parse(NULL, &e, line, strlen(line)) != 0)
+		abort();
+	checking = bench_median(check_work, &e, RUNS) / 100 * SIGNED;
+	envelope_deinit(NULL, &e);
+	for (unsigned jobs = 1; jobs <= 2; jobs++)
+		bench_signed(report, keys, file, jobs, checking);
+	fclose(keys);
+	fclose(file);
+}
+
 static void bench_questions(const struct fleet_bench *b, const struct text *old_map, const struct text *new_map)
 {
 	const struct fleet_kpi_options options = {.now_s = 1795355200, .silent_s = 86400};
@@ -246,7 +341,7 @@ static void bench_fleet(struct bench_report *report, const struct text *old_map,
 
 int main(void)
 {
-	struct bench_report *report = bench_report_new("policy");
+	struct bench_report *report = sodium_init() < 0 ? NULL : bench_report_new("policy");
 	struct text big = make_text(rollout, OVERRIDES), small = make_text(rollout, 0), old_map = make_text(before, 0);
 	double hashing = bench_median(hash_work, &big, RUNS);
 	bench_report_row(report, "parse a map", "100000 overrides", bench_median(parse_work, &big, RUNS), "s", 0,
@@ -256,6 +351,7 @@ int main(void)
 	bench_report_row(report, "decide", "2 rows", bench_median(decide_work, &small, RUNS) / DECISIONS * 1e9, "ns", 0,
 		NULL, 0, RUNS);
 	bench_fleet(report, &old_map, &small);
+	bench_signatures(report);
 	for (unsigned i = 0; i < 3; i++) {
 		struct text *t = i == 0 ? &big : i == 1 ? &small : &old_map;
 		policy_map_free(t->map);
