@@ -4,17 +4,19 @@
 #include "common/io/workers.h"
 #include "common/memory.h"
 
+#include <stdatomic.h>
+
+#define PART 8u /* items that a thread takes at a time */
+
 struct crew {
 	struct loop *loop;
 	struct workers *workers; /* NULL: the caller works himself */
-	unsigned given;          /* and not done yet */
-};
-
-struct crew_job {
-	struct crew *crew;
+	unsigned threads;
+	unsigned busy; /* of them */
 	crew_work_fn work;
 	void *user;
-	size_t from, to;
+	size_t items;
+	atomic_size_t next; /* the first that nobody has taken */
 };
 
 static void nothing(void *user)
@@ -27,10 +29,12 @@ int crew_new(struct crew **out, unsigned threads)
 	struct crew *c = memory_alloc(NULL, 1, sizeof *c);
 	int result = c ? 0 : CAROUSEL_E_MEMORY;
 	*out = NULL;
-	if (result == 0 && threads > 1)
+	if (result == 0 && threads > 1) {
+		c->threads = threads < CREW_MOST ? threads : CREW_MOST;
 		result = loop_new(&c->loop);
-	if (result == 0 && threads > 1)
-		result = workers_new(&c->workers, c->loop, threads < CREW_MOST ? threads : CREW_MOST, nothing, NULL);
+		if (result == 0)
+			result = workers_new(&c->workers, c->loop, c->threads, nothing, NULL);
+	}
 	if (result) {
 		crew_free(c);
 		return result;
@@ -41,35 +45,39 @@ int crew_new(struct crew **out, unsigned threads)
 
 static void run(void *user)
 {
-	struct crew_job *job = user;
-	job->work(job->user, job->from, job->to);
+	struct crew *c = user;
+	for (;;) {
+		size_t from = atomic_fetch_add(&c->next, PART);
+		if (from >= c->items)
+			return;
+		c->work(c->user, from, c->items - from < PART ? c->items : from + PART);
+	}
 }
 
 static void done(void *user)
 {
-	struct crew_job *job = user;
-	if (--job->crew->given == 0)
-		loop_stop(job->crew->loop);
-	memory_free(NULL, job);
+	struct crew *c = user;
+	if (--c->busy == 0)
+		loop_stop(c->loop);
 }
 
-void crew_give(struct crew *c, crew_work_fn work, void *user, size_t from, size_t to)
+void crew_start(struct crew *c, crew_work_fn work, void *user, size_t items)
 {
-	struct crew_job *job = c->workers ? memory_alloc(NULL, 1, sizeof *job) : NULL;
-	if (job) {
-		*job = (struct crew_job){c, work, user, from, to};
-		if (workers_job(c->workers, run, done, job) == 0) {
-			c->given++;
-			return;
-		}
-		memory_free(NULL, job);
-	}
-	work(user, from, to);
+	c->work = work;
+	c->user = user;
+	c->items = items;
+	atomic_store(&c->next, 0);
+	if (items == 0)
+		return;
+	while (c->busy < c->threads && workers_job(c->workers, run, done, c) == 0)
+		c->busy++;
+	if (c->busy == 0)
+		run(c);
 }
 
 void crew_wait(struct crew *c)
 {
-	while (c->given && loop_run(c->loop) == 0) {
+	while (c->busy && loop_run(c->loop) == 0) {
 		/* another round */
 	}
 }

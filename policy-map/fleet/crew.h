@@ -8,13 +8,14 @@
 
 struct crew;
 
+/* Works on the items from `from` up to `to`, which are its own meanwhile. */
 typedef void (*crew_work_fn)(void *user, size_t from, size_t to);
 
-/* With one thread none is made: what is given is done at once, by the caller. At most CREW_MOST. Errors: MEMORY, IO. */
+/* With one thread none is made: the caller does the work when he gives it. At most CREW_MOST. Errors: MEMORY, IO. */
 int crew_new(struct crew **, unsigned threads);
-/* Has work(user, from, to) done on another thread. What it touches is its own until crew_wait() returns. */
-void crew_give(struct crew *, crew_work_fn, void *user, size_t from, size_t to);
-/* Returns when all that was given is done. */
+/* Has all items done, a few at a time by whichever thread is free. crew_wait() comes before the next crew_start(). */
+void crew_start(struct crew *, crew_work_fn, void *user, size_t items);
+/* Returns when all of it is done. */
 void crew_wait(struct crew *);
 /* Waits, too. NULL is legal. */
 void crew_free(struct crew *);

@@ -13,8 +13,9 @@
 #include <string.h>
 
 /* Few lines for one thread stay in its cache; several need enough to be worth waking them. */
-#define LINES_ALONE  32u
+#define LINES_ALONE  16u
 #define LINES_THREAD 128u
+#define BATCHES      5u
 #define LINE_BYTES   1024u /* of a usual line, at most: the text of a batch is so long, or one line */
 
 struct report_line {
@@ -33,18 +34,18 @@ struct batch {
 	struct report_line *lines;
 	char *text;
 	size_t count, used;
-	int end; /* what ended it, when it was not full: NOT_FOUND at the end of the file, or an error */
 };
 
 struct reports {
 	struct intake *intake;
 	struct crew *crew;
-	unsigned jobs;
 	size_t max_lines, max_text;
-	struct batch batches[2];
+	struct batch batches[BATCHES];
+	struct batch *to_read, *to_parse, *to_look_up, *to_verify, *to_put;
+	int end; /* of reading: NOT_FOUND at the end of the file, or an error */
 };
 
-/* ---- a batch, by whoever holds it ---- */
+/* ---- by the crew ---- */
 
 static int parse_line(struct report_line *l)
 {
@@ -61,28 +62,29 @@ static int parse_line(struct report_line *l)
 	return box_report_parse(&l->report, e->payload, e->payload_len);
 }
 
-static void parse(void *user, size_t from, size_t to)
-{
-	struct batch *b = user;
-	for (size_t i = from; i < to; i++) {
-		if (b->lines[i].result == 0)
-			b->lines[i].result = parse_line(&b->lines[i]);
-	}
-}
-
 /* An enrolled box is believed only under its own signature. */
-static void verify(void *user, size_t from, size_t to)
+static int verify_line(const struct report_line *l)
 {
-	struct batch *b = user;
+	const struct key_public *const keys[] = {&l->key};
+	if (l->has_key && (!l->is_signed || envelope_verify(&l->envelope, keys, 1, 1) != 0))
+		return CAROUSEL_E_SIGNATURE;
+	return 0;
+}
+
+/* The items are the lines of both batches, those to verify first: they take longer. */
+static void work(void *user, size_t from, size_t to)
+{
+	const struct reports *s = user;
 	for (size_t i = from; i < to; i++) {
-		struct report_line *l = &b->lines[i];
-		const struct key_public *const keys[] = {&l->key};
-		if (l->result == 0 && l->has_key && (!l->is_signed || envelope_verify(&l->envelope, keys, 1, 1) != 0))
-			l->result = CAROUSEL_E_SIGNATURE;
+		bool is_parsed = i < s->to_verify->count;
+		struct report_line *l =
+			is_parsed ? &s->to_verify->lines[i] : &s->to_parse->lines[i - s->to_verify->count];
+		if (l->result == 0)
+			l->result = is_parsed ? verify_line(l) : parse_line(l);
 	}
 }
 
-/* ---- in the order of the file, by the caller ---- */
+/* ---- by the caller ---- */
 
 static void add_line(struct batch *b, const struct line_reader *r, int result, const char *text, size_t len)
 {
@@ -103,21 +105,21 @@ static void read_batch(struct reports *s, struct batch *b)
 {
 	struct line_reader *r = &s->intake->reader;
 	b->count = b->used = 0;
-	while (b->end == 0 && b->count < s->max_lines && s->max_text - b->used > LINE_READER_MAX) {
+	while (s->end == 0 && b->count < s->max_lines && s->max_text - b->used > LINE_READER_MAX) {
 		char *text = NULL;
 		size_t len = 0;
 		int result = line_reader_next(r, 0, &text, &len);
 		if (intake_is_over(result))
-			b->end = result;
+			s->end = result;
 		else if (result || len)
 			add_line(b, r, result, text, text ? strlen(text) : 0);
-		s->intake->im->lines += b->end == 0;
+		s->intake->im->lines += s->end == 0;
 	}
 }
 
-static void look_up_keys(struct reports *s, struct batch *b, size_t from, size_t to)
+static void look_up_keys(struct reports *s, struct batch *b)
 {
-	for (size_t i = from; i < to; i++) {
+	for (size_t i = 0; i < b->count; i++) {
 		struct report_line *l = &b->lines[i];
 		int result =
 			l->result ? CAROUSEL_E_NOT_FOUND : fleet_db_key(s->intake->im->db, l->report.box_id, &l->key);
@@ -165,6 +167,12 @@ static int count_line(struct intake *x, const struct report_line *l, int result)
 	return intake_count(x, l->line, result, l->text, l->len);
 }
 
+static void forget_line(struct report_line *l)
+{
+	if (l->envelope.signed_bytes)
+		envelope_deinit(NULL, &l->envelope);
+}
+
 static int put_batch(struct reports *s, struct batch *b)
 {
 	int result = 0;
@@ -172,74 +180,70 @@ static int put_batch(struct reports *s, struct batch *b)
 		struct report_line *l = &b->lines[i];
 		if (result == 0)
 			result = count_line(s->intake, l, l->result ? l->result : put_report(s->intake, l));
-		envelope_deinit(NULL, &l->envelope);
+		forget_line(l);
 	}
 	b->count = 0;
 	return result;
 }
 
-/* ---- one batch after the other ---- */
-
-/* A part of it for each thread. */
-static void share(struct reports *s, struct batch *b, crew_work_fn work)
-{
-	size_t part = (b->count + s->jobs - 1) / s->jobs;
-	for (size_t from = 0; from < b->count; from += part) {
-		size_t to = b->count - from < part ? b->count : from + part;
-		if (work == verify)
-			look_up_keys(s, b, from, to);
-		crew_give(s->crew, work, b, from, to);
-	}
-}
+/* ---- one step after the other ---- */
 
 static int take_batches(struct reports *s)
 {
-	struct batch *now = &s->batches[0], *other = &s->batches[1], *next;
-	int result;
-	read_batch(s, now);
-	do {
-		share(s, now, parse);
-		result = put_batch(s, other);
+	int result = 0;
+	for (unsigned step = 0; result == 0; step++) {
+		s->to_put = &s->batches[step % BATCHES];
+		s->to_verify = &s->batches[(step + 1) % BATCHES];
+		s->to_look_up = &s->batches[(step + 2) % BATCHES];
+		s->to_parse = &s->batches[(step + 3) % BATCHES];
+		s->to_read = &s->batches[(step + 4) % BATCHES];
+		crew_start(s->crew, work, s, s->to_verify->count + s->to_parse->count);
+		result = put_batch(s, s->to_put);
+		look_up_keys(s, s->to_look_up);
+		read_batch(s, s->to_read);
 		crew_wait(s->crew);
-		share(s, now, verify);
-		other->end = now->end;
-		if (result == 0)
-			read_batch(s, other);
-		crew_wait(s->crew);
-		next = other;
-		other = now;
-		now = next;
-	} while (result == 0 && other->count);
-	for (unsigned i = 0; i < 2; i++) {
-		for (size_t k = 0; k < s->batches[i].count; k++)
-			envelope_deinit(NULL, &s->batches[i].lines[k].envelope);
+		if (s->end && s->to_verify->count + s->to_look_up->count + s->to_parse->count + s->to_read->count == 0)
+			return result ? result : s->end == CAROUSEL_E_NOT_FOUND ? 0 : s->end;
 	}
-	return result ? result : now->end == CAROUSEL_E_NOT_FOUND ? 0 : now->end;
+	return result;
+}
+
+static int make_batches(struct reports *s, unsigned jobs)
+{
+	s->max_lines = jobs > 1 ? (size_t)LINES_THREAD * jobs : LINES_ALONE;
+	s->max_text = s->max_lines * LINE_BYTES + LINE_READER_MAX + 1;
+	for (unsigned i = 0; i < BATCHES; i++) {
+		s->batches[i].lines = memory_alloc(NULL, s->max_lines, sizeof *s->batches[i].lines);
+		s->batches[i].text = memory_alloc(NULL, s->max_text, 1);
+		if (s->batches[i].lines == NULL || s->batches[i].text == NULL)
+			return CAROUSEL_E_MEMORY;
+	}
+	return 0;
+}
+
+static void free_batches(struct reports *s)
+{
+	for (unsigned i = 0; i < BATCHES; i++) {
+		struct batch *b = &s->batches[i];
+		for (size_t k = 0; k < b->count; k++)
+			forget_line(&b->lines[k]);
+		memory_free(NULL, b->lines);
+		memory_free(NULL, b->text);
+	}
 }
 
 static int take_reports(struct intake *x, void *user)
 {
-	struct reports s = {.intake = x, .jobs = x->im->jobs > 1 ? x->im->jobs : 1};
-	int result;
+	struct reports s = {.intake = x};
+	const unsigned jobs = x->im->jobs < CREW_MOST ? x->im->jobs : CREW_MOST;
+	int result = crew_new(&s.crew, jobs);
 	(void)user;
-	if (s.jobs > CREW_MOST)
-		s.jobs = CREW_MOST;
-	s.max_lines = s.jobs > 1 ? (size_t)LINES_THREAD * s.jobs : LINES_ALONE;
-	s.max_text = s.max_lines * LINE_BYTES + LINE_READER_MAX + 1;
-	result = crew_new(&s.crew, s.jobs);
-	for (unsigned i = 0; i < 2 && result == 0; i++) {
-		s.batches[i].lines = memory_alloc(NULL, s.max_lines, sizeof *s.batches[i].lines);
-		s.batches[i].text = memory_alloc(NULL, s.max_text, 1);
-		if (s.batches[i].lines == NULL || s.batches[i].text == NULL)
-			result = CAROUSEL_E_MEMORY;
-	}
+	if (result == 0)
+		result = make_batches(&s, jobs);
 	if (result == 0)
 		result = take_batches(&s);
 	crew_free(s.crew);
-	for (unsigned i = 0; i < 2; i++) {
-		memory_free(NULL, s.batches[i].lines);
-		memory_free(NULL, s.batches[i].text);
-	}
+	free_batches(&s);
 	return result;
 }
 
