@@ -177,9 +177,13 @@ out:
 int file_replace(const char *path, const void *data, size_t len, mode_t mode)
 {
 	char temporary[PATH_MAX];
+	struct stat there;
 	int fd, result;
 	if (snprintf(temporary, sizeof temporary, "%s.tmp", path) >= (int)sizeof temporary)
 		return CAROUSEL_E_ARGUMENT;
+	/* A rename takes the place of a device or a pipe, too: no file may become /dev/null. */
+	if (lstat(path, &there) == 0 && !S_ISREG(there.st_mode) && !S_ISLNK(there.st_mode))
+		return CAROUSEL_E_EXISTS;
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd < 0)
 		return file_error(errno);

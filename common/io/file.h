@@ -27,7 +27,7 @@ int file_size(int fd, uint64_t *bytes);
  * limit; nothing that size is allocated), NOT_FOUND, MEMORY, and those of file_error(). */
 int file_read(const char *path, size_t limit, const struct carousel_allocator *, char **data, size_t *len);
 /* Atomic replacement: "<path>.tmp" written, synced, renamed over path, directory synced. After a failure, or a power
- * failure at any step, path holds the old content or the new, never a part. */
+ * failure at any step, path holds the old content or the new, never a part. EXISTS: what is there is no file. */
 int file_replace(const char *path, const void *, size_t len, mode_t);
 /* A directory and those above it; one that is there is fine. Errors: ARGUMENT (too long), EXISTS (something else). */
 int file_mkdir(const char *path, mode_t);

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct cli_program program = {"policy-map", "test", NULL, 0};
@@ -88,10 +89,27 @@ static void test_json_path(void **state)
 	}
 }
 
+/* A file in the place of /dev/null would be the end of the machine. */
+static void test_out_that_is_no_file(void **state)
+{
+	(void)state;
+	assert_int_equal(mkfifo("pipe", 0600), 0);
+	assert_int_equal(symlink("/dev/null", "null"), 0);
+	assert_int_equal(symlink("nowhere", "dangling"), 0);
+	assert_int_equal(check("pipe", NULL, false), CLI_USAGE);
+	assert_int_equal(check("/dev/null", NULL, false), CLI_USAGE);
+	assert_int_equal(check("null", NULL, false), CLI_USAGE);
+	assert_int_equal(check(".", NULL, false), CLI_USAGE);
+	assert_int_equal(check("dangling", NULL, false), CLI_OK);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_out_that_is_read, set_up, tear_down),
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_out_that_is_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_out_that_is_not_there, set_up, tear_down),
-		cmocka_unit_test(test_json_path)};
+		cmocka_unit_test_setup_teardown(test_out_that_is_no_file, set_up, tear_down),
+		cmocka_unit_test(test_json_path),
+	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

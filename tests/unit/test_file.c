@@ -73,6 +73,19 @@ static void test_replace_and_read(void **state)
 }
 
 /* A file system that is full half-way: the old content stays, whole, and nothing is left beside it. */
+/* What is no file stays what it is: a daemon that runs as root must not make a file of /dev/null. */
+static void test_replace_of_what_is_no_file(void **state)
+{
+	const char *pipe_path = in_directory("pipe");
+	struct stat status;
+	(void)state;
+	assert_int_equal(mkfifo(pipe_path, 0600), 0);
+	assert_int_equal(file_replace(pipe_path, "x", 1, 0600), CAROUSEL_E_EXISTS);
+	assert_int_equal(stat(in_directory("pipe"), &status), 0);
+	assert_true(S_ISFIFO(status.st_mode));
+	assert_int_equal(access(in_directory("pipe.tmp"), F_OK), -1);
+}
+
 static void test_replace_on_a_full_disk(void **state)
 {
 	const char *path = in_directory("kept");
@@ -203,6 +216,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_replace_and_read),
+		cmocka_unit_test(test_replace_of_what_is_no_file),
 		cmocka_unit_test(test_replace_on_a_full_disk),
 		cmocka_unit_test(test_replace_does_not_follow_links),
 		cmocka_unit_test(test_positioned),
