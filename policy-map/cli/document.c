@@ -142,8 +142,8 @@ int document_check_out(const struct cli *cli, const char *out, const struct docu
 	if (snprintf(temporary, sizeof temporary, "%s.tmp", out) >= (int)sizeof temporary)
 		return cli_usage(cli, "%s: the path is too long", out);
 	if (stat(out, &there) == 0 && !S_ISREG(there.st_mode))
-		return cli_usage(
-			cli, "%s: what is there is no regular file, and a file would take its place; - is stdout", out);
+		return cli_fail(
+			cli, "%s: what is there is no regular file, and one would take its place; - is stdout", out);
 	for (const struct document_other *o = others; o < others + count; o++) {
 		if (o->path == NULL || strcmp(o->path, "-") == 0)
 			continue;

@@ -33,7 +33,7 @@ struct document_other {
 	bool is_edited;   /* `out` may take its place */
 };
 /* Asked before any work: CLI_USAGE when `out`, or the temporary file beside it, is one of the others by whatever name
- * or link, and would be the end of it; and when it is a device, a pipe or a folder. */
+ * or link, and would be the end of it; CLI_FAILED when it is a device, a pipe or a folder. */
 int document_check_out(const struct cli *, const char *out, const struct document_other *, size_t count);
 int document_write_envelope(const struct cli *, const char *path, const struct envelope *);
 

@@ -96,10 +96,10 @@ static void test_out_that_is_no_file(void **state)
 	assert_int_equal(mkfifo("pipe", 0600), 0);
 	assert_int_equal(symlink("/dev/null", "null"), 0);
 	assert_int_equal(symlink("nowhere", "dangling"), 0);
-	assert_int_equal(check("pipe", NULL, false), CLI_USAGE);
-	assert_int_equal(check("/dev/null", NULL, false), CLI_USAGE);
-	assert_int_equal(check("null", NULL, false), CLI_USAGE);
-	assert_int_equal(check(".", NULL, false), CLI_USAGE);
+	assert_int_equal(check("pipe", NULL, false), CLI_FAILED);
+	assert_int_equal(check("/dev/null", NULL, false), CLI_FAILED);
+	assert_int_equal(check("null", NULL, false), CLI_FAILED);
+	assert_int_equal(check(".", NULL, false), CLI_FAILED);
 	assert_int_equal(check("dangling", NULL, false), CLI_OK);
 }
 
