@@ -283,6 +283,9 @@ static void agent_conclude(struct carousel_rx *rx, const struct policy_image *wa
 	case SLOT_READY:
 		agent_ready(rx, is_agreed);
 		break;
+	case SLOT_CHECKING:
+		agent_set_state(rx, s->was_switched ? CAROUSEL_RX_PENDING_REBOOT : CAROUSEL_RX_INSTALLING, 0);
+		break;
 	case SLOT_SWITCHING:
 		agent_set_state(rx, CAROUSEL_RX_INSTALLING, 0);
 		break;

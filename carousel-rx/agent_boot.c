@@ -103,10 +103,7 @@ static void boot_is_old(struct carousel_rx *rx)
 		rx->has_fallen_back = true;
 		*i = (struct memo_install){0};
 	} else if (i->is_switched) {
-		rx->slot.step = SLOT_SWITCHED;
-		rx->slot.has_image = true;
-		rx->slot.version = i->version;
-		memcpy(rx->slot.image.sha256, i->sha256, sizeof(i->sha256));
+		agent_slot_resume_switched(rx);
 	} else {
 		*i = (struct memo_install){0};
 	}

@@ -1,4 +1,7 @@
-/* The target slot on its way: probe, mark bad, receive, read back, switch. */
+/* The target slot on its way: probe, mark bad, receive, read back, switch.
+ *
+ * Between reading back and the switch a user may take days, and somebody else may write to the slot: what was not read
+ * back within the last minute, and by this process, is read back once more. */
 #include "carousel-rx/receiver.h"
 
 #include "common/carousel_error.h"
@@ -9,6 +12,7 @@
 #define SLOT_RETRY_MOST_NS    600000000000u /* and at once when time alone will not mend it */
 #define SLOT_BUSY_NS          50000000u
 #define SLOT_MANIFEST_WAIT_NS 10000000000u
+#define SLOT_TRUST_NS         60000000000u /* what was read back so long ago is read back once more */
 
 /* A full disk is emptied, a device comes back; that the image does not fit, or is not this box's, another map must
  * mend. */
@@ -108,19 +112,27 @@ static void slot_mark_bad(struct carousel_rx *rx)
 	rx->slot.step = SLOT_MARKING;
 }
 
+/* NULL: it is listened for. */
+static const struct manifest *slot_manifest(struct carousel_rx *rx, const struct policy_image *wanted)
+{
+	const struct manifest *m = documents_manifest(&rx->documents, wanted->manifest_sha256);
+	if (m == NULL && rx->now_ns >= rx->manifest_again_ns) {
+		reception_hear_again(rx->reception, OBJECT_ROLE_MANIFEST);
+		rx->manifest_again_ns = rx->now_ns + SLOT_MANIFEST_WAIT_NS;
+	}
+	return m;
+}
+
 static bool slot_begin(struct carousel_rx *rx, const struct policy_image *wanted)
 {
 	struct rx_slot *s = &rx->slot;
-	const struct manifest *m = documents_manifest(&rx->documents, wanted->manifest_sha256);
+	const struct manifest *m;
 	int result;
 	if (rx->now_ns < s->retry_ns)
 		return false;
+	m = slot_manifest(rx, wanted);
 	if (m == NULL) {
 		s->has_image = false;
-		if (rx->now_ns >= rx->manifest_again_ns) {
-			reception_hear_again(rx->reception, OBJECT_ROLE_MANIFEST);
-			rx->manifest_again_ns = rx->now_ns + SLOT_MANIFEST_WAIT_NS;
-		}
 		return false;
 	}
 	result = slot_check_manifest(rx, m, wanted);
@@ -219,6 +231,7 @@ static bool slot_follow(struct carousel_rx *rx)
 	}
 	if (s->step != SLOT_COLLECTING && p.phase == STORE_VERIFIED) {
 		s->step = SLOT_READY;
+		s->verified_ns = rx->now_ns;
 		agent_index_settle(rx);
 		s->failures = 0;
 		s->told_error = 0;
@@ -267,6 +280,73 @@ static bool slot_wait_to_leave(struct carousel_rx *rx)
 	return true;
 }
 
+/* ---- once more --------------------------------------------------------------------------------------- */
+
+/* It does not hold what it held, or cannot be read. */
+static void slot_check_failed(struct carousel_rx *rx, int error)
+{
+	log_write(&rx->log, CAROUSEL_LOG_WARNING, "slot %d: changed since it was verified: %s", rx->boot.target,
+		carousel_strerror(error));
+	report_event(rx, CAROUSEL_RX_EVENT_ALARM, error, "the slot was changed after it had been verified");
+	if (rx->slot.was_switched)
+		slot_unmark(rx);
+	else
+		slot_mark_bad(rx);
+}
+
+static bool slot_begin_check(struct carousel_rx *rx, const struct policy_image *wanted)
+{
+	struct rx_slot *s = &rx->slot;
+	const struct manifest *m = slot_manifest(rx, wanted);
+	int result;
+	if (m == NULL || store_end(rx->store) == CAROUSEL_E_BUSY)
+		return false;
+	result = slot_check_manifest(rx, m, wanted);
+	if (result == 0) {
+		slot_describe(s, m);
+		result = store_probe(rx->store, &s->image);
+	}
+	s->is_checked = true;
+	if (result)
+		slot_check_failed(rx, result);
+	return result != 0;
+}
+
+static bool slot_follow_check(struct carousel_rx *rx)
+{
+	struct rx_slot *s = &rx->slot;
+	struct store_progress p;
+	store_progress(rx->store, &p);
+	if (p.phase == STORE_VERIFIED) {
+		s->verified_ns = rx->now_ns;
+		s->step = s->was_switched ? SLOT_SWITCHED : SLOT_READY;
+	} else if (p.phase == STORE_IDLE || p.phase == STORE_BROKEN) {
+		slot_check_failed(rx, p.phase == STORE_IDLE ? CAROUSEL_E_DIGEST : p.error);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void slot_check(struct carousel_rx *rx, bool was_switched)
+{
+	rx->slot.is_checked = false;
+	rx->slot.was_switched = was_switched;
+	rx->slot.step = SLOT_CHECKING;
+}
+
+void agent_slot_resume_switched(struct carousel_rx *rx)
+{
+	const struct memo_install *i = &rx->memo.install;
+	rx->slot.has_image = true;
+	rx->slot.version = i->version;
+	memcpy(rx->slot.image.sha256, i->sha256, sizeof(i->sha256));
+	if (rx->config.allow_absent)
+		rx->slot.step = SLOT_SWITCHED; /* there is nothing to be read back */
+	else
+		slot_check(rx, true);
+}
+
 bool agent_slot_step(struct carousel_rx *rx, const struct policy_image *wanted)
 {
 	struct rx_slot *s = &rx->slot;
@@ -282,6 +362,14 @@ bool agent_slot_step(struct carousel_rx *rx, const struct policy_image *wanted)
 			return s->step != SLOT_LOOKING && slot_follow(rx);
 		slot_leave(rx);
 		return true;
+	case SLOT_CHECKING:
+		if (is_same)
+			return s->is_checked ? slot_follow_check(rx) : slot_begin_check(rx, wanted);
+		if (s->was_switched)
+			slot_unmark(rx);
+		else
+			slot_leave(rx);
+		return !s->was_switched;
 	case SLOT_READY:
 		if (is_same)
 			return false;
@@ -312,6 +400,11 @@ bool agent_slot_step(struct carousel_rx *rx, const struct policy_image *wanted)
 void agent_slot_switch(struct carousel_rx *rx)
 {
 	struct memo_install *i = &rx->memo.install;
+	if (!rx->config.allow_absent && rx->now_ns - rx->slot.verified_ns > SLOT_TRUST_NS) {
+		slot_check(rx, false);
+		rx->must_evaluate = true;
+		return;
+	}
 	*i = (struct memo_install){.is_set = true,
 		.version = rx->slot.version,
 		.from_version = rx->box.version,

@@ -63,10 +63,14 @@ static void explain_state(const struct carousel_rx *rx, char *line, size_t cap)
 				: "put off by the user");
 		break;
 	case CAROUSEL_RX_INSTALLING:
-		snprintf(line, cap, "verified; the boot loader is being told");
+		snprintf(line, cap, "verified; %s",
+			rx->slot.step == SLOT_CHECKING ? "the slot is read back once more"
+						       : "the boot loader is being told");
 		break;
 	case CAROUSEL_RX_PENDING_REBOOT:
-		snprintf(line, cap, "installed; it runs after the next boot");
+		snprintf(line, cap, "installed; %s",
+			rx->slot.step == SLOT_CHECKING ? "the slot is read back once more"
+						       : "it runs after the next boot");
 		break;
 	case CAROUSEL_RX_FAILED:
 		explain_failure(rx, line, cap);

@@ -32,6 +32,7 @@ enum slot_step {
 	SLOT_MARKING,    /* the boot loader is told that it is bad */
 	SLOT_COLLECTING, /* the store fills it */
 	SLOT_VERIFYING,  /* it is read back */
+	SLOT_CHECKING,   /* once more: it was verified long ago, or by a process before this one */
 	SLOT_READY,      /* it holds the image, verified */
 	SLOT_SWITCHING,  /* the boot loader is told to try it */
 	SLOT_SWITCHED,   /* at the next boot */
@@ -44,11 +45,14 @@ enum boot_call { BOOT_NOTHING, BOOT_MARK_BAD, BOOT_TRY, BOOT_CONFIRM };
 
 struct rx_slot {
 	enum slot_step step;
-	bool is_marked; /* MARKING: the boot loader knows */
+	bool is_marked;    /* MARKING: the boot loader knows */
+	bool is_checked;   /* CHECKING: the store is at it */
+	bool was_switched; /* CHECKING: the boot loader was told to try it */
 	bool has_image;
 	struct store_image image; /* what the step is about */
 	uint32_t version;
-	bool has_counted; /* the decision that counts was made for what is ready */
+	uint64_t verified_ns; /* when it was read back last */
+	bool has_counted;     /* the decision that counts was made for what is ready */
 	uint64_t counted_serial;
 	int error;         /* why the store or the boot loader did not do it; 0: none */
 	int told_error;    /* by the last alarm */
@@ -176,8 +180,10 @@ int agent_heartbeat(void *user, uint64_t sequence, const uint8_t *envelope, size
 bool agent_slot_step(struct carousel_rx *, const struct policy_image *wanted);
 /* Seconds until what failed is tried again; 0: nothing waits. */
 uint64_t agent_slot_retry_s(const struct carousel_rx *);
-/* Tells the boot loader to try what is ready. */
+/* Tells the boot loader to try what is ready, unless it was read back too long ago: then that comes first. */
 void agent_slot_switch(struct carousel_rx *);
+/* What the boot loader was told to try before this process was started, memo.install, is read back first. */
+void agent_slot_resume_switched(struct carousel_rx *);
 /* The desk has looked whether the slot is blank (0) or holds something (EXISTS, or why it cannot be read). */
 void agent_slot_looked(struct carousel_rx *, int result);
 /* The desk made the call. */
