@@ -7,6 +7,10 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+/* What is in a hurry takes this part of the memory at a time: symbols on their way to the slot, and what the kernel
+ * holds of them before it is made to write. */
+#define BUDGET_AT_ONCE 24u
+
 struct budget {
 	const struct carousel_allocator *inner; /* NULL: malloc and free */
 	size_t limit_bytes;

@@ -294,13 +294,3 @@ int collector_decode(struct collector *c, uint8_t **object)
 		*object = whole;
 	return result;
 }
-
-void collector_progress(const struct collector *c, uint64_t *have, uint64_t *need)
-{
-	*have = *need = 0;
-	for (uint32_t sbn = 0; sbn < c->layout.oti.num_blocks; sbn++) {
-		const struct collector_block *b = &c->blocks[sbn];
-		*have += b->have < b->num_source ? b->have : b->num_source;
-		*need += b->num_source;
-	}
-}

@@ -29,7 +29,4 @@ bool collector_is_ready(const struct collector *);
  * Errors: NEED_MORE (go on collecting), MEMORY, those of the scheme. */
 int collector_decode(struct collector *, uint8_t **object);
 
-/* Symbols held and source symbols needed, of all blocks. */
-void collector_progress(const struct collector *, uint64_t *have, uint64_t *need);
-
 #endif

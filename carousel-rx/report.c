@@ -62,17 +62,26 @@ static const char *report_index(const struct carousel_rx *rx)
 	return agent_index_is_given_up(rx) ? "given-up" : "awaited";
 }
 
+/* Symbols of the index, while it is being received and its size is known. */
+static void report_index_symbols(const struct carousel_rx *rx, json_t **have, json_t **need)
+{
+	uint64_t num_have = 0, num_need = 0;
+	if (rx->index && !rx->has_index_set)
+		index_collector_progress(rx->index, &num_have, &num_need);
+	*have = num_need ? json_integer((json_int_t)num_have) : json_null();
+	*need = num_need ? json_integer((json_int_t)num_need) : json_null();
+}
+
 json_t *report_image(const struct carousel_rx *rx)
 {
 	const struct rx_slot *s = &rx->slot;
 	struct store_progress p;
-	uint64_t index_have = 0, index_need = 0, left;
-	json_t *eta, *receiving;
+	uint64_t left;
+	json_t *eta, *receiving, *index_have, *index_need;
 	if (!s->has_image)
 		return json_null();
 	store_progress(rx->store, &p);
-	if (rx->index)
-		index_collector_progress(rx->index, &index_have, &index_need);
+	report_index_symbols(rx, &index_have, &index_need);
 	left = p.symbols_needed > p.symbols_have ? p.symbols_needed - p.symbols_have : 0;
 	/* In a long silence the speed becomes so small that the time left is no number any more. */
 	eta = s->step == SLOT_COLLECTING && (double)left < rx->speed.per_second * REPORT_MAX_ETA_S
@@ -80,14 +89,14 @@ json_t *report_image(const struct carousel_rx *rx)
 		      : json_null();
 	receiving =
 		p.first_ns && p.done_ns >= p.first_ns ? json_real((double)(p.done_ns - p.first_ns) / 1e9) : json_null();
-	return json_pack("{s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s,s:o,s:o}", "version",
+	return json_pack("{s:I,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:s,s:o,s:o}", "version",
 		(json_int_t)s->version, "sha256", report_digest(s->image.sha256), "bytes",
 		(json_int_t)s->image.layout.image_bytes, "blocks_done", (json_int_t)p.blocks_done, "blocks",
 		(json_int_t)p.blocks, "symbols_have", (json_int_t)p.symbols_have, "symbols_need",
 		(json_int_t)p.symbols_needed, "symbols_heard", (json_int_t)p.symbols_heard, "symbols_dropped",
 		(json_int_t)p.symbols_dropped, "symbols_resumed", (json_int_t)p.symbols_resumed, "bytes_written",
-		(json_int_t)p.bytes_written, "index_have", (json_int_t)index_have, "index_need", (json_int_t)index_need,
-		"index", report_index(rx), "eta_s", eta, "receiving_s", receiving);
+		(json_int_t)p.bytes_written, "index_have", index_have, "index_need", index_need, "index",
+		report_index(rx), "eta_s", eta, "receiving_s", receiving);
 }
 
 void report_event(struct carousel_rx *rx, enum carousel_rx_event_kind kind, int error, const char *note)

@@ -1,5 +1,6 @@
 #include "carousel-rx/daemon/daemon.h"
 
+#include "carousel-rx/budget.h"
 #include "carousel-rx/daemon/child.h"
 #include "carousel-rx/daemon/daemon_state.h"
 #include "common/carousel_error.h"
@@ -261,7 +262,7 @@ static int daemon_open_box(struct daemon *d)
 		.slot_bytes = s->slot_bytes,
 		.state_dir = s->state_dir,
 		.events = s->events,
-		.dirty_bytes = s->memory_bytes / 24};
+		.dirty_bytes = s->memory_bytes / BUDGET_AT_ONCE};
 	const char *what = "boot loader";
 	int result = boot_adapter_init(&d->boot_adapter, s, &d->boot);
 	if (result == 0)

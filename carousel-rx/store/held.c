@@ -17,11 +17,11 @@ static const struct map_group *held_group(const struct held *h, uint32_t place)
 	return &h->map->group[map_group_index(h->map, h->sbn, place)];
 }
 
-static void held_add(struct held *h, uint32_t esi, uint32_t place, uint32_t crc, bool has_crc)
+/* What a block cannot have in so many places is left out: its lists then do not agree. */
+static void held_add(struct held *h, const struct held_symbol *s)
 {
 	if (h->count < h->cap)
-		h->symbol[h->count++] =
-			(struct held_symbol){.esi = esi, .place = place, .crc = crc, .has_crc = has_crc};
+		h->symbol[h->count++] = *s;
 }
 
 /* ---- gathering ---------------------------------------------------------------------------------- */
@@ -37,7 +37,7 @@ static void held_from_map(struct held *h)
 	count = foreign_list_copy(&h->map->foreign, h->sbn, list, count) < count ? 0 : count;
 	for (uint32_t i = 0; i < count; i++) {
 		struct foreign_symbol f = list[i];
-		held_add(h, f.esi, f.place, 0, false);
+		held_add(h, &(struct held_symbol){.esi = f.esi, .place = f.place});
 	}
 }
 
@@ -46,7 +46,7 @@ static void held_take_entry(struct held *h, enum journal_type type, const struct
 	if (e->a != h->sbn)
 		return;
 	if (type == JOURNAL_FOREIGN) {
-		held_add(h, e->c, e->b, e->d, true);
+		held_add(h, &(struct held_symbol){.esi = e->c, .place = e->b, .crc = e->d, .has_crc = 1});
 		return;
 	}
 	for (uint32_t i = 0; i < h->count; i++) {
@@ -115,8 +115,8 @@ static void held_add_spill(struct held *h)
 		const struct map_spill *s = &h->map->spill[i];
 		if (!s->is_stored || s->sbn != h->sbn)
 			continue;
-		held_add(h, s->esi, i, s->crc, true);
-		h->symbol[h->count - 1].is_spill = 1;
+		held_add(h,
+			&(struct held_symbol){.esi = s->esi, .place = i, .crc = s->crc, .is_spill = 1, .has_crc = 1});
 	}
 }
 

@@ -156,11 +156,6 @@ void store_give_up_index(struct store *s)
 	s->has_given_up_index = true;
 }
 
-bool store_wants(const struct store *s, uint32_t sbn)
-{
-	return s->phase == STORE_RECEIVING && sbn < s->geometry.blocks && map_wants(&s->map, sbn);
-}
-
 bool store_is_hungry(struct store *s)
 {
 	if (s->is_suspect)

@@ -87,9 +87,6 @@ int store_end(struct store *);
  * symbol of an object may be short), LIMIT (no room in staging or no place: dropped and counted), BUSY (opening). */
 int store_add(struct store *, uint32_t sbn, uint32_t esi, const uint8_t *symbol, size_t len, uint64_t now_ns);
 
-/* True when a symbol of this block would still be of use: to skip work early. */
-bool store_wants(const struct store *, uint32_t sbn);
-
 /* How welcome symbols are just now. */
 enum store_appetite {
 	STORE_HUNGRY, /* they are of use, or may be */

@@ -1,3 +1,4 @@
+#include "carousel-rx/budget.h"
 #include "carousel-rx/store/store_internal.h"
 
 #include "policy-map/chunk_index.h"
@@ -71,7 +72,7 @@ static int tables_plan(const struct store *s, struct tables_plan *plan)
 	bool identities_only = s->config.allow_absent;
 	int result = CAROUSEL_E_LIMIT;
 	plan->map.num_spill = tables_spill(s);
-	plan->staging_bytes = budget / 24;
+	plan->staging_bytes = budget / BUDGET_AT_ONCE;
 	if (plan->staging_bytes > TABLES_STAGING_MOST)
 		plan->staging_bytes = TABLES_STAGING_MOST;
 	if (plan->staging_bytes < TABLES_STAGING_LEAST)

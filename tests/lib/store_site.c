@@ -1,6 +1,6 @@
 #include "tests/lib/store_site.h"
 
-#include "carousel-rx/job.h"
+#include "carousel-rx/store/store_internal.h"
 #include "common/carousel_error.h"
 #include "common/hash.h"
 #include "fec/fec.h"
@@ -371,7 +371,7 @@ void store_site_box_repair_pass(struct store_site_box *b)
 	for (uint32_t i = 0; i < b->site->repair && box_phase(b) == STORE_RECEIVING; i++) {
 		for (uint32_t sbn = 0; sbn < oti->num_blocks; sbn++) {
 			struct fec_block block;
-			if (!store_wants(b->store, sbn))
+			if (box_phase(b) != STORE_RECEIVING || !map_wants(&b->store->map, sbn))
 				continue;
 			fec_block_of(oti, sbn, &block);
 			get(fd, symbol, oti->symbol_size, ((uint64_t)i * oti->num_blocks + sbn) * oti->symbol_size);

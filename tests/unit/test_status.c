@@ -70,6 +70,52 @@ static void test_status_members(void **state)
 	fake_box_deinit(&box);
 }
 
+struct index_watch {
+	struct fake_box *box;
+	unsigned counted, uncounted, held;
+};
+
+/* Of the image: how much of the index is there, while it is awaited and its size is known; else nothing. */
+static void watch_index(void *user, const uint8_t *packet, size_t len)
+{
+	struct index_watch *w = user;
+	json_t *root, *image, *need;
+	const char *word;
+	fake_box_hear(w->box, packet, len);
+	root = parse(w->box, carousel_rx_status_json(w->box->rx, w->box->now_ns));
+	image = json_object_get(root, "image");
+	need = json_object_get(image, "index_need");
+	word = json_string_value(json_object_get(image, "index"));
+	assert_int_equal(json_typeof(json_object_get(root, "image")) == JSON_NULL, word == NULL);
+	if (word && json_is_integer(need)) {
+		assert_string_equal(word, "awaited");
+		assert_true(json_integer_value(json_object_get(image, "index_have")) <= json_integer_value(need));
+		assert_true(json_integer_value(need) > 0);
+		w->counted++;
+	} else if (word) {
+		assert_true(json_is_null(need) && json_is_null(json_object_get(image, "index_have")));
+		w->uncounted++;
+		w->held += strcmp(word, "held") == 0;
+	}
+	json_decref(root);
+}
+
+static void test_index_symbols(void **state)
+{
+	struct lab *lab = *state;
+	struct fake_box box;
+	struct index_watch watch = {.box = &box};
+	lab_open(lab, &box, 82, LAB_ROW);
+	assert_int_equal(fake_box_start(&box), 0);
+	lab->tx.send = watch_index;
+	lab->tx.user = &watch;
+	for (unsigned pass = 0; pass < 3; pass++)
+		fake_tx_pass(&lab->tx);
+	assert_int_equal(carousel_rx_state(box.rx), CAROUSEL_RX_OFFERED);
+	assert_true(watch.counted > 0 && watch.uncounted > watch.held && watch.held > 0);
+	fake_box_deinit(&box);
+}
+
 static void test_explain(void **state)
 {
 	struct lab *lab = *state;
@@ -148,6 +194,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_status_members, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_index_symbols, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_explain, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_event_log_tells_the_whole_story, lab_setup, lab_teardown),
 		cmocka_unit_test(test_names),

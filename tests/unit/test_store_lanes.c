@@ -282,7 +282,7 @@ static void test_the_background_holds_nothing(void **state)
 		if (sbn < 2) {
 			assert_true(b.store->decode.has_damage);
 			for (uint32_t esi = 0; esi < b.store->map.block[sbn].real; esi++)
-				if (!map_holds(&b.store->map, sbn, esi) && store_wants(b.store, sbn))
+				if (!map_holds(&b.store->map, sbn, esi) && map_wants(&b.store->map, sbn))
 					box_add(&b, sbn, esi, false);
 			store_flush(b.store);
 			box_jobs_locked(&b);

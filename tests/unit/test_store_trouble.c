@@ -133,7 +133,6 @@ static void test_storage_that_cannot_be_written(void **state)
 		box_receive(&b, false, 0);
 		assert_int_equal(box_progress(&b).phase, STORE_BROKEN);
 		assert_int_equal(box_progress(&b).error, errors[i / 3]);
-		assert_false(store_wants(b.store, 0));
 		assert_null(store_next_job(b.store, b.now_ns));
 		b.storage.fail_with = 0;
 		assert_int_equal(store_begin(b.store, &b.fixture.image, b.now_ns), 0);
