@@ -156,6 +156,13 @@ int document_check_out(const struct cli *cli, const char *out, const struct docu
 	return CLI_OK;
 }
 
+int document_check_stdout(const struct cli *cli, bool json, const char *out, const char *what)
+{
+	if (!json || out == NULL || strcmp(out, "-") != 0)
+		return CLI_OK;
+	return cli_usage(cli, "--json and %s do not both go to stdout", what);
+}
+
 int document_write_envelope(const struct cli *cli, const char *path, const struct envelope *e)
 {
 	char *text;

@@ -35,6 +35,8 @@ struct document_other {
 /* Asked before any work: CLI_USAGE when `out`, or the temporary file beside it, is one of the others by whatever name
  * or link, and would be the end of it; CLI_FAILED when it is a device, a pipe or a folder. */
 int document_check_out(const struct cli *, const char *out, const struct document_other *, size_t count);
+/* CLI_USAGE when a verb that answers in JSON also writes `out`, which is `what`, to stdout. */
+int document_check_stdout(const struct cli *, bool json, const char *out, const char *what);
 int document_write_envelope(const struct cli *, const char *path, const struct envelope *);
 
 /* file:line:column: what is wrong; CLI_FAILED. What is wrong with the file as a whole stands at its beginning. */

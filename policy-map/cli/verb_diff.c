@@ -32,7 +32,10 @@ static json_t *flip_json(const struct what_if_flip *f)
 static void print_side(
 	enum policy_verdict verdict, uint32_t target, enum policy_reason reason, uint32_t line, bool is_override)
 {
-	printf("%s %" PRIu32 " (%s", policy_verdict_name(verdict), target, policy_reason_name(reason));
+	printf("%s", policy_verdict_name(verdict));
+	if (verdict != POLICY_NONE)
+		printf(" %" PRIu32, target);
+	printf(" (%s", policy_reason_name(reason));
 	if (is_override)
 		printf(", overrides)");
 	else if (line)
@@ -135,6 +138,8 @@ static int diff(const struct cli *cli, const struct document docs[2], struct pol
 
 static int parse_at(const struct cli *cli, struct diff_options *o)
 {
+	if (o->at && o->fleet == NULL)
+		return cli_usage(cli, "--at: only boxes of a --fleet decide at a time");
 	if (o->at && strcmp(o->at, "end") == 0)
 		o->gate_time_s = UINT64_MAX;
 	else if (o->at && map_value_time(o->at, &o->gate_time_s) != 0)

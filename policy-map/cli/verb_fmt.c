@@ -51,7 +51,8 @@ int verb_fmt(const struct cli *cli, int argc, char **argv)
 	int result = cli_options(cli, options, sizeof options / sizeof *options, &argc, argv, 1, 1);
 	if (result)
 		return result == CLI_HELP ? CLI_OK : result;
-	if (json && (to_stdout || strcmp(argv[1], "-") == 0))
-		return cli_usage(cli, "--json and the map do not both go to stdout");
+	result = document_check_stdout(cli, json, to_stdout ? "-" : argv[1], "the map");
+	if (result != CLI_OK)
+		return result;
 	return fmt(cli, argv[1], check, to_stdout, json);
 }

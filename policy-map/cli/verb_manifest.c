@@ -222,7 +222,8 @@ static int write_manifest(const struct cli *cli, const struct create *c, const s
 				(json_int_t)m->layout.image_bytes, "manifest",
 				hash_sha256_text(manifest_sha256, digest), "index", document_json_path(c->index_out)));
 	else if (result == CLI_OK)
-		printf("image    %s  %u  %s  size=%llu manifest=%s\n", m->class_name, m->version,
+		fprintf(strcmp(c->out, "-") == 0 || strcmp(c->index_out, "-") == 0 ? stderr : stdout,
+			"image    %s  %u  %s  size=%llu manifest=%s\n", m->class_name, m->version,
 			hash_sha256_text(sha256, m->sha256), (unsigned long long)m->layout.image_bytes,
 			hash_sha256_text(manifest_sha256, digest));
 	memory_free(NULL, payload);
@@ -351,7 +352,11 @@ static int check_outs(const struct cli *cli, const struct create *c)
 	const struct document_other others[] = {
 		{"IMAGE", c->image, false}, {"--texts", c->texts, false}, {"--index-out", c->index_out, false}};
 	const struct document_other manifest = {"--out", c->out, false};
-	int result = document_check_out(cli, c->out, others, 3);
+	int result = document_check_stdout(cli, c->json, c->out, "the manifest");
+	if (result == CLI_OK)
+		result = document_check_stdout(cli, c->json || strcmp(c->out, "-") == 0, c->index_out, "the index");
+	if (result == CLI_OK)
+		result = document_check_out(cli, c->out, others, 3);
 	if (result == CLI_OK)
 		result = document_check_out(cli, c->index_out, others, 2);
 	if (result == CLI_OK)

@@ -165,7 +165,9 @@ static int sign_as(const struct cli *cli, const char *role, int argc, char **arg
 		return cli_usage(cli, "--key is needed");
 	s.in = argv[1];
 	s.out = argv[2];
-	result = check_out(cli, &s);
+	result = document_check_stdout(cli, s.json, s.out, "what is signed");
+	if (result == CLI_OK)
+		result = check_out(cli, &s);
 	return result == CLI_OK ? sign(cli, &s) : result;
 }
 

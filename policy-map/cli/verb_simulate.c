@@ -116,6 +116,18 @@ static int write_svg(const struct cli *cli, const struct what_if_rollout *r, con
 	return result;
 }
 
+/* A plot on stdout stands alone. */
+static int print_rollout(
+	const struct cli *cli, const struct simulate *s, const struct what_if_rollout *r, const struct policy_map *map)
+{
+	int result = CLI_OK;
+	if (s->json)
+		result = document_print_json(cli, rollout_json(r));
+	else if (s->svg == NULL || strcmp(s->svg, "-") != 0)
+		print_text(r, map);
+	return result == CLI_OK && s->svg ? write_svg(cli, r, s->svg) : result;
+}
+
 static int simulate(const struct cli *cli, const struct simulate *s)
 {
 	struct what_if_rollout r;
@@ -133,12 +145,7 @@ static int simulate(const struct cli *cli, const struct simulate *s)
 		if (error) {
 			result = fleet_fail(cli, s->fleet, db, error);
 		} else {
-			if (s->json)
-				result = document_print_json(cli, rollout_json(&r));
-			else
-				print_text(&r, map);
-			if (result == CLI_OK && s->svg)
-				result = write_svg(cli, &r, s->svg);
+			result = print_rollout(cli, s, &r, map);
 			what_if_rollout_deinit(&r);
 		}
 	}
@@ -167,7 +174,9 @@ int verb_simulate(const struct cli *cli, int argc, char **argv)
 	s.map = argv[1];
 	if (s.svg) {
 		const struct document_other map = {"MAP", s.map, false};
-		result = document_check_out(cli, s.svg, &map, 1);
+		result = document_check_stdout(cli, s.json, s.svg, "the plot");
+		if (result == CLI_OK)
+			result = document_check_out(cli, s.svg, &map, 1);
 		if (result == CLI_OK)
 			result = fleet_check_out(cli, s.fleet, s.svg);
 	}

@@ -149,7 +149,9 @@ static int check_part(const struct cli *cli, const char *path, void *user)
 static int check_out(const struct cli *cli, const struct edit *edit, char *out)
 {
 	const struct document_other trust = {"--trust", edit->trust_path, false};
-	int result = document_check_out(cli, out, &trust, 1);
+	int result = document_check_stdout(cli, edit->json, out, "the root");
+	if (result == CLI_OK)
+		result = document_check_out(cli, out, &trust, 1);
 	for (unsigned r = 0; r < NUM_ROLES && result == CLI_OK; r++) {
 		const char *list = edit->key_lists[r] ? edit->key_lists[r] : "";
 		const size_t digits = strspn(list, "0123456789");

@@ -204,6 +204,7 @@ grep -q hold work.map && fail "release"
 "$pm" diff fleet.map work.map | grep -q '^- .*75 100 105 120' || fail "diff"
 "$pm" diff --paths fleet.map work.map | grep -q 'production  110 -> 100  recall' || fail "diff --paths"
 "$pm" diff --json --paths fleet.map work.map | grep -q '"action":"recall"' || fail "diff --paths --json"
+refuses "only boxes of a --fleet" "$pm" diff fleet.map work.map --at end
 
 # ---- fleet ----
 {

@@ -133,6 +133,19 @@ while IFS='|' read -r verb args wanted format; do
 	[ -z "$(ls made* 2>/dev/null)" ] || fail "$verb without its file left $(ls made*)"
 done <rows
 
+# ---- JSON has stdout for itself ----
+fresh
+for args in "sign --key map.key fleet.map -" "manifest sign --key image.key image.bin.manifest -" "fmt fleet.copy --stdout" \
+	"fmt -" "trust rotate --trust roots --map map.pub -" "simulate fleet.map --fleet fleet.db --svg -" "fleet export fleet.db -" \
+	"trust init --root root1.pub --map map.pub --image image.pub --heartbeat beat.pub -" \
+	"manifest create image.bin --class a --version 1 --out -" "manifest create image.bin --class a --version 1 --index-out -"; do
+	status=0
+	run $args --json || status=$?
+	[ $status = 2 ] && [ ! -s out.txt ] && grep -q "do not both go to stdout" err.txt || fail "$args --json: exit $status"
+done
+run simulate fleet.map --fleet fleet.db --svg - && grep -q "^<svg" out.txt && [ "$(head -c 4 out.txt)" = "<svg" ] || fail "a plot on stdout"
+run manifest create image.bin --class a --version 1 --out - && python3 -c 'import json; json.load(open("out.txt"))' || fail "a manifest on stdout"
+
 # ---- passphrases: never a prompt, never a wait, nothing left behind ----
 exec 4<<<"correct horse"
 fresh
