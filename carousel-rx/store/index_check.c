@@ -254,6 +254,13 @@ static void index_refine(struct held *h)
 		h->bad_own[i] &= ~h->good_own[i];
 }
 
+/* A source symbol in a foreign place that lies in one chunk, which is right. */
+static bool index_is_right(const struct held *h, uint32_t esi)
+{
+	return INDEX_CHUNK % h->io->geometry->symbol_size == 0 && esi < h->map->block[h->sbn].real &&
+	       (h->good_own[esi / MAP_GROUP_PLACES] >> esi % MAP_GROUP_PLACES & 1) != 0;
+}
+
 int index_check_block(struct held *h, uint64_t scratch_offset)
 {
 	const struct geometry *g = h->io->geometry;
@@ -275,9 +282,10 @@ int index_check_block(struct held *h, uint64_t scratch_offset)
 	} else {
 		for (uint32_t i = 0; i < map_num_groups(h->map, h->sbn); i++)
 			h->bad_own[i] = h->map->group[h->sbn * h->map->group_stride + i].own & ~h->good_own[i];
-		for (uint32_t i = 0; i < h->count; i++)
-			h->symbol[i].is_bad = 1;
-		h->num_bad += h->count;
+		for (uint32_t i = 0; i < h->count; i++) {
+			h->symbol[i].is_bad = !index_is_right(h, h->symbol[i].esi);
+			h->num_bad += h->symbol[i].is_bad;
+		}
 	}
 	result = index_sum_bad(h);
 	/* Never wrong without consequence. */

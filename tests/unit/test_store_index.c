@@ -288,6 +288,41 @@ static void test_a_forged_block_beside_a_good_one(void **state)
 	box_deinit(&b);
 }
 
+/* A forged repair symbol that lies in the place of a source symbol, which then has to lie elsewhere: its chunk is
+ * right, and so it stays as well. */
+static void forged_displaces(const struct store_fixture_shape *shape)
+{
+	const uint32_t chunk = 4096u / shape->symbol_size;
+	uint8_t symbol[2048];
+	uint32_t displaced, missing, source;
+	struct box b;
+	if (shape->encoding_id == FEC_COMPACT_NO_CODE || 4096 % shape->symbol_size != 0)
+		return;
+	box_init(&b, shape);
+	box_set_index(&b);
+	source = store_fixture_source(&b.fixture, 0);
+	displaced = box_tellable(&b, 0) / chunk * chunk;
+	missing = displaced + chunk;
+	while (map_holds(&b.store->map, 0, missing))
+		missing++;
+	assert_true(b.store->map.block[0].cursor <= displaced && missing < source);
+	box_forge(&b, 0, source + 1);
+	for (uint32_t esi = 0; esi < source; esi++) {
+		store_fixture_symbol(&b.fixture, 0, esi, symbol);
+		if (esi != missing)
+			store_add(b.store, 0, esi, symbol, shape->symbol_size, b.now_ns);
+	}
+	assert_false(map_is_own(&b.store->map, 0, displaced));
+	store_flush(b.store);
+	store_fixture_jobs(b.store, b.now_ns);
+	assert_true(map_wants(&b.store->map, 0));
+	assert_true(map_holds(&b.store->map, 0, displaced));
+	assert_false(map_holds(&b.store->map, 0, source + 1));
+	box_receive(&b, 0, 0);
+	box_expect_verified(&b);
+	box_deinit(&b);
+}
+
 /* Forged symbols of block 0, from `next` on, until it wants no more or a block's worth of them was sent; then its
  * decoding. */
 static uint32_t forge_block(struct box *b, const struct store_fixture_shape *shape, uint32_t source, uint32_t next)
@@ -377,6 +412,7 @@ static void test_a_forged_repair_symbol_leaves_what_is_right(void **state)
 {
 	(void)state;
 	each_shape(forged_keeps);
+	each_shape(forged_displaces);
 }
 
 static void test_a_forged_repair_symbol_costs_its_block(void **state)
