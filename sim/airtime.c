@@ -151,6 +151,18 @@ void airtime_deinit(struct airtime *a)
 	}
 }
 
+double airtime_sent(const struct airtime *a, size_t image, uint64_t now_ns)
+{
+	const struct airtime_image *im = &a->images[image];
+	double sent = 0;
+	for (size_t i = 0; i < im->num_segments && im->segments[i].start_ns < now_ns; i++) {
+		const struct airtime_segment *segment = &im->segments[i];
+		const uint64_t end_ns = segment->end_ns < now_ns ? segment->end_ns : now_ns;
+		sent += segment->symbols_per_ns * (double)(end_ns - segment->start_ns);
+	}
+	return sent;
+}
+
 /* ---- a box's ears ----------------------------------------------------------------------------------- */
 
 bool airtime_hears(const struct scenario_group *g, uint64_t shift_ns, uint64_t now_ns)
@@ -159,8 +171,7 @@ bool airtime_hears(const struct scenario_group *g, uint64_t shift_ns, uint64_t n
 	       !timetable_is_inside(&g->outages, 0, now_ns);
 }
 
-/* The first change after now of anything that decides whether it hears. */
-static uint64_t airtime_next_change(const struct scenario_group *g, uint64_t shift_ns, uint64_t now_ns)
+uint64_t airtime_next_change(const struct scenario_group *g, uint64_t shift_ns, uint64_t now_ns)
 {
 	const uint64_t on = timetable_next_change(&g->on, shift_ns, now_ns);
 	const uint64_t outage = timetable_next_change(&g->outages, 0, now_ns);

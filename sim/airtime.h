@@ -41,6 +41,11 @@ bool airtime_hears(const struct scenario_group *, uint64_t shift_ns, uint64_t no
 /* The first moment from now on at which it is; SCENARIO_NEVER. */
 uint64_t airtime_next_hearing(const struct scenario_group *, uint64_t shift_ns, uint64_t now_ns);
 
+/* Symbols of the image that were sent before. */
+double airtime_sent(const struct airtime *, size_t image, uint64_t now_ns);
+/* The first change after now of what decides whether a box of the group hears; SCENARIO_NEVER. */
+uint64_t airtime_next_change(const struct scenario_group *, uint64_t shift_ns, uint64_t now_ns);
+
 /* When a box that begins to listen at start_ns has been sent so many symbols that are of use to it. `useful` is the
  * share of the source pass that it lacks (1: all of it). *sent (may be NULL): symbols sent while it listened, of use or
  * not. SCENARIO_NEVER when that is not before the end of the scenario. */

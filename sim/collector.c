@@ -1,6 +1,7 @@
 #include "sim/collector.h"
 
 #include "common/carousel_error.h"
+#include "sim/damage.h"
 #include "sim/random.h"
 #include "sim/statistics.h"
 
@@ -15,8 +16,9 @@
 struct collector_play {
 	const struct collector_object *object;
 	uint64_t cycle;
-	uint8_t *have;  /* a bit an encoding symbol, by its place in the cycle */
-	uint32_t *need; /* by block */
+	uint8_t *have;         /* a bit an encoding symbol, by its place in the cycle */
+	uint32_t *need;        /* by block */
+	struct damage *damage; /* in place of both */
 };
 
 static uint32_t collector_block(const struct collector_object *o, uint64_t at)
@@ -51,6 +53,16 @@ static double collector_receive(struct collector_play *p, struct channel *channe
 	return INFINITY;
 }
 
+static uint64_t collector_begin(const struct collector_object *o, struct random_stream *random)
+{
+	const uint64_t pass = (uint64_t)(o->is_fountain ? o->source_symbols : o->encoding_symbols) * o->num_blocks;
+	uint64_t at;
+	if (o->begin < 0)
+		return random_below(random, pass);
+	at = (uint64_t)((o->begin + o->spread * random_unit(random)) * (double)pass);
+	return at < pass || o->is_fountain ? at : pass - 1;
+}
+
 static void collector_play_all(struct collector *c, struct collector_play *p, const struct channel_config *config,
 	size_t packet_bytes, uint64_t seed)
 {
@@ -59,10 +71,17 @@ static void collector_play_all(struct collector *c, struct collector_play *p, co
 	while (c->count < COLLECTOR_RECEIVERS && (c->count < COLLECTOR_FEWEST || packets < COLLECTOR_PACKETS)) {
 		struct random_stream random;
 		struct channel channel;
+		uint64_t begin;
 		random_init(&random, ~seed, c->count);
 		channel_init(&channel, config, seed, c->count);
-		c->sent[c->count] =
-			collector_receive(p, &channel, &random, damaged, random_below(&random, p->cycle), &packets);
+		begin = collector_begin(p->object, &random);
+		if (p->damage) {
+			const double sent = damage_receive(
+				p->damage, &channel, &random, damaged, begin, p->cycle * COLLECTOR_MAX_CYCLES);
+			packets += isinf(sent) ? p->cycle * COLLECTOR_MAX_CYCLES : (uint64_t)sent;
+			c->sent[c->count] = sent;
+		} else
+			c->sent[c->count] = collector_receive(p, &channel, &random, damaged, begin, &packets);
 		c->count++;
 		/* Hopeless ones need not be played in thousands. */
 		if (packets > COLLECTOR_PACKETS && isinf(c->sent[c->count - 1]))
@@ -83,20 +102,31 @@ static void collector_end(struct collector *c)
 int collector_init(struct collector *c, const struct carousel_allocator *allocator, const struct collector_object *o,
 	const struct channel_config *config, size_t packet_bytes, uint64_t seed)
 {
+	const struct damage_object damage = {.source_symbols = o->source_symbols,
+		.repair_symbols = o->is_fountain ? 0 : o->encoding_symbols - o->source_symbols,
+		.num_blocks = o->num_blocks,
+		.chunk_symbols = o->chunk_symbols,
+		.is_fountain = o->is_fountain,
+		.index_symbols = o->index_symbols};
 	struct collector_play p = {.object = o, .cycle = (uint64_t)o->encoding_symbols * o->num_blocks};
 	*c = (struct collector){.allocator = allocator};
 	if (o->source_symbols == 0 || o->source_symbols > o->encoding_symbols || o->num_blocks == 0 ||
 		o->chunk_symbols == 0 || o->chunk_symbols > o->source_symbols || p.cycle > COLLECTOR_MAX_SYMBOLS)
 		return CAROUSEL_E_RANGE;
 	c->sent = memory_alloc(allocator, COLLECTOR_RECEIVERS, sizeof *c->sent);
-	p.have = memory_alloc(allocator, (size_t)(p.cycle / 8 + 1), 1);
-	p.need = memory_alloc(allocator, o->num_blocks, sizeof *p.need);
-	if (c->sent && p.have && p.need) {
+	if (o->is_unchecked)
+		(void)damage_new(&p.damage, allocator, &damage);
+	else {
+		p.have = memory_alloc(allocator, (size_t)(p.cycle / 8 + 1), 1);
+		p.need = memory_alloc(allocator, o->num_blocks, sizeof *p.need);
+	}
+	if (c->sent && (p.damage || (p.have && p.need))) {
 		collector_play_all(c, &p, config, packet_bytes, seed);
 		collector_end(c);
 	}
 	memory_free(allocator, p.have);
 	memory_free(allocator, p.need);
+	damage_free(p.damage);
 	if (c->count)
 		return 0;
 	collector_deinit(c);

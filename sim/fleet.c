@@ -2,6 +2,7 @@
 
 #include "common/carousel_error.h"
 #include "sim/airtime.h"
+#include "sim/coverage.h"
 #include "sim/download.h"
 #include "sim/moments.h"
 #include "sim/random.h"
@@ -98,15 +99,25 @@ static int fleet_enough(struct fleet *f, struct fleet_box *box, size_t image, bo
 	double *received, uint64_t *at_ns)
 {
 	/* Of the source pass only that is of use to it which it lacks; cyclic schemes reckon with that themselves. */
-	const double lack = 1 - box->group->have;
-	const double useful = is_partly && lack > 0 && !download_is_cyclic(f->scenario) ? lack : 1;
+	const struct scenario_group *g = box->group;
+	const double lack = 1 - g->have, loss = f->download.losses[box->group_number].mean;
+	const bool is_cyclic = download_is_cyclic(f->scenario);
+	const double useful = is_partly && lack > 0 && !is_cyclic ? lack : 1;
+	const bool has_begin = is_cyclic || download_is_damaged(g);
+	const double cycle = has_begin ? download_cycle(&f->scenario->images[image]) : 1;
+	const double begin = has_begin ? airtime_sent(&f->airtime, image, box->since_ns) / cycle : 0;
 	double symbols, sent;
 	int result = download_symbols(
-		&f->download, image, box->group_number, is_partly, common, random_unit(&box->random), &symbols);
+		&f->download, image, box->group_number, is_partly, begin, common, random_unit(&box->random), &symbols);
 	if (result != 0)
 		return result;
-	*at_ns = airtime_until(&f->airtime, image, box->group, box->shift_ns, box->since_ns, symbols, useful, &sent);
-	*received = sent * (1 - f->download.losses[box->group_number].mean);
+	if (is_cyclic && (g->on.num_windows || g->outages.num_windows))
+		*at_ns = coverage_until(
+			&f->airtime, image, g, box->shift_ns, box->since_ns, cycle, loss, symbols, &sent);
+	else
+		*at_ns = airtime_until(
+			&f->airtime, image, box->group, box->shift_ns, box->since_ns, symbols, useful, &sent);
+	*received = sent * (1 - loss);
 	return 0;
 }
 
@@ -354,10 +365,6 @@ int fleet_run(struct report **out, const struct carousel_allocator *allocator, c
 	*out = NULL;
 	if (o->shard >= shards)
 		return CAROUSEL_E_ARGUMENT;
-	for (size_t i = 0; i < s->num_groups; i++)
-		if (s->groups[i].no_checksum && s->groups[i].channel.bit_error > 0)
-			return scenario_refuse(s, &s->groups[i], "udp-checksum", CAROUSEL_E_UNSUPPORTED,
-				"the model does not know what damaged symbols cost; run does");
 	result = report_new(&f.report, allocator, s, "fleet");
 	if (result == 0)
 		result = report_set_shard(f.report, o->shard, shards);

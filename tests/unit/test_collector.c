@@ -14,11 +14,11 @@ static void test_agrees_with_the_formula(void **state)
 		struct collector_object object;
 		double loss, tolerance;
 	} cases[] = {
-		{{200, 255, 20, 4}, 0.10, 0.01},
-		{{200, 255, 20, 4}, 0.25, 0.01},
-		{{100, 120, 50, 4}, 0.20, 0.015},
-		{{3000, 3000, 1, 4}, 0.05, 0.02},
-		{{24, 32, 80, 4}, 0.20, 0.02},
+		{{200, 255, 20, 4, .begin = -1}, 0.10, 0.01},
+		{{200, 255, 20, 4, .begin = -1}, 0.25, 0.01},
+		{{100, 120, 50, 4, .begin = -1}, 0.20, 0.015},
+		{{3000, 3000, 1, 4, .begin = -1}, 0.05, 0.02},
+		{{24, 32, 80, 4, .begin = -1}, 0.20, 0.02},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -44,7 +44,7 @@ static void test_agrees_with_the_formula(void **state)
 /* The tail goes on as it falls: what one draws beyond the last receiver is later, and not by far. */
 static void test_tail(void **state)
 {
-	const struct collector_object object = {200, 255, 10, 4};
+	const struct collector_object object = {200, 255, 10, 4, .begin = -1};
 	struct channel_config channel = {0};
 	struct collector c;
 	double last = 0;
@@ -63,7 +63,7 @@ static void test_tail(void **state)
 
 static void test_bit_errors_lose_packets(void **state)
 {
-	const struct collector_object object = {24, 32, 80, 4};
+	const struct collector_object object = {24, 32, 80, 4, .begin = -1};
 	const struct channel_config damaged = {.bit_error = 1.25e-5}, lossy = {.loss = 1 - pow(1 - 1.25e-5, 8000)};
 	struct collector a, b;
 	(void)state;
@@ -76,7 +76,7 @@ static void test_bit_errors_lose_packets(void **state)
 
 static void test_what_never_completes(void **state)
 {
-	const struct collector_object object = {4, 4, 2, 4};
+	const struct collector_object object = {4, 4, 2, 4, .begin = -1};
 	const struct channel_config nothing = {.loss = 1}, perfect = {0};
 	struct collector c;
 	(void)state;
@@ -90,8 +90,9 @@ static void test_what_never_completes(void **state)
 
 static void test_refuses(void **state)
 {
-	static const struct collector_object bad[] = {
-		{0, 4, 1, 1}, {5, 4, 1, 1}, {4, 4, 0, 1}, {4, 4, 1, 0}, {4, 4, 1, 5}, {4, 1u << 16, 1u << 15, 1}};
+	static const struct collector_object bad[] = {{0, 4, 1, 1, .begin = -1}, {5, 4, 1, 1, .begin = -1},
+		{4, 4, 0, 1, .begin = -1}, {4, 4, 1, 0, .begin = -1}, {4, 4, 1, 5, .begin = -1},
+		{4, 1u << 16, 1u << 15, 1, .begin = -1}};
 	const struct channel_config perfect = {0};
 	struct collector c;
 	(void)state;
@@ -101,7 +102,7 @@ static void test_refuses(void **state)
 
 static int attempt(const struct carousel_allocator *allocator, void *user)
 {
-	static const struct collector_object object = {4, 5, 2, 4};
+	static const struct collector_object object = {4, 5, 2, 4, .begin = -1};
 	static const struct channel_config perfect = {0};
 	struct collector c;
 	int result = collector_init(&c, allocator, &object, &perfect, 1000, 1);

@@ -30,7 +30,7 @@ static double symbols_of(uint8_t encoding_id, double have, const char *losses, b
 	double symbols = -1;
 	scenario_of(&s, encoding_id, have, losses);
 	download_init(&d, NULL, &s);
-	assert_int_equal(download_symbols(&d, 0, 0, is_partly, 0.5, 0.5, &symbols), 0);
+	assert_int_equal(download_symbols(&d, 0, 0, is_partly, 0.3, 0.5, 0.5, &symbols), 0);
 	assert_int_equal(download_is_cyclic(&s), encoding_id != FEC_RAPTORQ);
 	download_deinit(&d);
 	return symbols;
@@ -73,7 +73,7 @@ static int attempt(const struct carousel_allocator *allocator, void *user)
 	double symbols;
 	int result;
 	download_init(&d, allocator, user);
-	result = download_symbols(&d, 0, 0, false, 0.5, 0.5, &symbols);
+	result = download_symbols(&d, 0, 0, false, 0.3, 0.5, 0.5, &symbols);
 	download_deinit(&d);
 	return result;
 }

@@ -4,7 +4,7 @@
 
 static void test_story(void **state)
 {
-	story_play_packets(*state);
+	story_play(*state);
 }
 
 int main(void)
