@@ -60,9 +60,11 @@ struct import_run {
 static void name_line(void *user, const struct fleet_import_fault *f)
 {
 	struct import_run *run = user;
+	const char *quote = f->value[0] == '"' ? "" : "\""; /* JSON brings its own */
 	fprintf(stderr, "%s:%" PRIu64 ": skipped: %s", run->path, f->line, carousel_strerror(f->error));
 	if (f->value[0])
-		fprintf(stderr, ": %s%s\"%s\"", f->column ? f->column : "", f->column ? " " : "", f->value);
+		fprintf(stderr, ": %s%s%s%s%s", f->column ? f->column : "", f->column ? " " : "", quote, f->value,
+			quote);
 	else if (f->column)
 		fprintf(stderr, ": there is no %s", f->column);
 	fputc('\n', stderr);
@@ -338,6 +340,61 @@ static int show_history(void *user, uint32_t version, uint64_t since_s, uint64_t
 	return 0;
 }
 
+/* What is known of a box, and whose word it is. */
+static int show_box(void *user, const struct fleet_box *b)
+{
+	static const char *const words[FLEET_NUM_TRUST] = {"list", "unsigned", "signed"};
+	char seen[MAP_VALUE_TIME_BYTES];
+	const char *word = (unsigned)b->trust < FLEET_NUM_TRUST ? words[b->trust] : "unknown";
+	json_t **json = user;
+	if (json) {
+		*json = json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:s,s:s,s:s}", "box_id", b->id, "class",
+			b->class_name, "category", b->category, "version", (json_int_t)b->version, "since",
+			(json_int_t)b->since_s, "seen", (json_int_t)b->seen_s, "serial", (json_int_t)b->serial,
+			"failures", (json_int_t)b->failures, "state", b->state, "reason", b->reason, "source", word);
+		return 0;
+	}
+	printf("%s  %s  %s  %s\n", b->id, b->class_name, b->category, word);
+	if (b->seen_s)
+		printf("heard of %s: %s%s%s, map %" PRIu64 ", %" PRId64 " failures\n",
+			map_value_print_time(seen, b->seen_s), b->state, b->reason[0] ? ", " : "", b->reason, b->serial,
+			b->failures);
+	return 0;
+}
+
+static int show_one(const struct cli *cli, const char *path, struct fleet_db *db, const char *id, bool json)
+{
+	json_t *list = json ? json_array() : NULL, *box = NULL;
+	int result = CLI_OK, error = fleet_db_begin_reading(db);
+	if (error == 0)
+		error = fleet_db_box(db, id, show_box, json ? &box : NULL);
+	if (error == 0)
+		error = fleet_db_history(db, id, show_history, list);
+	if (error == 0)
+		error = fleet_db_end_reading(db);
+	if (error)
+		result = fleet_fail(cli, error == CAROUSEL_E_NOT_FOUND ? id : path, db, error);
+	else if (json)
+		result = document_print_json(cli,
+			json_pack("{s:s,s:O,s:O}", "format", "carousel-fleet-show/1", "box", box, "history", list));
+	json_decref(box);
+	json_decref(list);
+	return result;
+}
+
+static int show_all(const struct cli *cli, const char *path, struct fleet_db *db, bool json)
+{
+	json_t *list = json ? json_array() : NULL;
+	int error = fleet_db_each_version(db, show_version, list), result = CLI_OK;
+	if (error)
+		result = fleet_fail(cli, path, db, error);
+	else if (json)
+		result = document_print_json(
+			cli, json_pack("{s:s,s:O}", "format", "carousel-fleet-show/1", "versions", list));
+	json_decref(list);
+	return result;
+}
+
 static int fleet_verb_show(const struct cli *cli, int argc, char **argv)
 {
 	const char *box = NULL;
@@ -347,26 +404,12 @@ static int fleet_verb_show(const struct cli *cli, int argc, char **argv)
 		{"json", CLI_FLAG, &json, 0, 0, NULL, "print JSON"},
 	};
 	struct fleet_db *db;
-	json_t *list;
-	int result = cli_options(cli, options, sizeof options / sizeof *options, &argc, argv, 1, 1), error;
+	int result = cli_options(cli, options, sizeof options / sizeof *options, &argc, argv, 1, 1);
 	if (result)
 		return result == CLI_HELP ? CLI_OK : result;
 	result = fleet_open(cli, argv[1], true, &db);
-	if (result != CLI_OK)
-		return result;
-	list = json ? json_array() : NULL;
-	if (box && !fleet_db_has_box(db, box))
-		error = CAROUSEL_E_NOT_FOUND;
-	else if (box)
-		error = fleet_db_history(db, box, show_history, list);
-	else
-		error = fleet_db_each_version(db, show_version, list);
-	if (error)
-		result = fleet_fail(cli, box ? box : argv[1], db, error);
-	else if (json)
-		result = document_print_json(cli,
-			json_pack("{s:s,s:O}", "format", "carousel-fleet-show/1", box ? "history" : "versions", list));
-	json_decref(list);
+	if (result == CLI_OK)
+		result = box ? show_one(cli, argv[1], db, box, json) : show_all(cli, argv[1], db, json);
 	fleet_db_close(db);
 	return result;
 }

@@ -17,6 +17,7 @@ struct batch_item {
 	uint64_t serial, heard_s;
 	int64_t failures;
 	enum fleet_trust trust;
+	bool is_undated;
 };
 
 /* What is sorted: the first bytes of the id decide nearly always. */
@@ -87,7 +88,8 @@ int fleet_db_put(struct fleet_db *db, const struct fleet_news *news)
 		.heard_s = news->heard_s,
 		.failures = news->failures,
 		.failed_version = news->failed_version,
-		.trust = news->trust};
+		.trust = news->trust,
+		.is_undated = news->is_undated};
 	result = sql_name(db, news->class_name, &item->class_number);
 	if (result == 0)
 		result = sql_name(db, news->category, &item->category);
@@ -136,16 +138,24 @@ static int get_held(struct fleet_db *db, const char *id, struct held *h)
 	return code == SQLITE_ROW || code == SQLITE_DONE ? 0 : sql_error(code);
 }
 
+/* The maps that a box holds only ever grow in (epoch, serial). */
+static bool has_older_map(const struct batch_item *item, const struct held *h)
+{
+	if (item->epoch == 0 || h->epoch == 0)
+		return false;
+	return item->epoch < h->epoch || (item->epoch == h->epoch && (int64_t)item->serial < h->serial);
+}
+
 /* A list says what was shipped or sold; what a box said of itself goes before it. Of two reports of one moment that of
- * the newer map is the newer. */
+ * the newer map is the newer; and so it is when the report itself bears no date, and may have lain about. */
 static bool is_older(const struct batch_item *item, const struct held *h)
 {
 	int64_t known = h->seen > h->since ? h->seen : h->since, heard = (int64_t)item->heard_s;
 	if (item->trust == FLEET_FROM_LIST && h->trust != FLEET_FROM_LIST)
 		return true;
-	if (heard != known || item->epoch == 0 || h->epoch == 0)
-		return heard < known && !(item->trust != FLEET_FROM_LIST && h->trust == FLEET_FROM_LIST);
-	return item->epoch < h->epoch || (item->epoch == h->epoch && (int64_t)item->serial < h->serial);
+	if ((heard == known || item->is_undated) && has_older_map(item, h))
+		return true;
+	return heard < known && !(item->trust != FLEET_FROM_LIST && h->trust == FLEET_FROM_LIST);
 }
 
 static int move_to_history(struct fleet_db *db, const char *id, const struct held *h, uint64_t until_s)

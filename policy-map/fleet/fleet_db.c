@@ -30,8 +30,13 @@ static const char *const statements[SQL_NUM_STATEMENTS] = {
 	[SQL_PUT_FILE] = "INSERT OR IGNORE INTO file(sha256,at) VALUES(?1,?2)",
 	[SQL_PUT_MAP] = "INSERT OR IGNORE INTO map(epoch,serial,issued) VALUES(?1,?2,?3)",
 	[SQL_PUT_MAP_ROW] = "INSERT INTO map_row(epoch,serial,class,current,maximum,hold) VALUES(?1,?2,?3,?4,?5,?6)",
-	[SQL_FIRST_ISSUED] = "SELECT min(issued) FROM map_row JOIN map USING(epoch,serial) JOIN name ON number=class"
-			     " WHERE text=?1 AND current=?2 AND NOT hold",
+	[SQL_FIRST_ISSUED] =
+		"WITH known AS (SELECT epoch,serial,issued,max(current=?2) AS has,max(current=?2 AND NOT hold) AS runs"
+		" FROM map_row JOIN map USING(epoch,serial) JOIN name ON number=class WHERE text=?1"
+		" GROUP BY epoch,serial)"
+		" SELECT min(issued) FROM known WHERE runs AND (NOT EXISTS(SELECT 1 FROM known WHERE NOT has)"
+		" OR (epoch,serial)>(SELECT epoch,serial FROM known WHERE NOT has ORDER BY epoch DESC,serial DESC "
+		"LIMIT 1))",
 };
 
 static const char schema[] =

@@ -34,6 +34,7 @@ struct fleet_news {
 	int64_t failures;        /* as it counts them */
 	uint32_t failed_version; /* the last of them; 0: not told */
 	uint64_t heard_s;        /* when this was so */
+	bool is_undated;         /* heard_s is only when it came in: the box has no clock */
 	enum fleet_trust trust;
 };
 
@@ -74,8 +75,9 @@ int fleet_db_begin_reading(struct fleet_db *);
 int fleet_db_end_reading(struct fleet_db *);
 
 /* Takes what was heard of a box, between begin and commit, by which it is in the file at the latest. A change of
- * version moves the old one to the history. Older news than what is held (by time, then by map) and lists about boxes
- * that speak for themselves are passed over and counted. Errors: LIMIT (FLEET_MAX_NAMES), and those of storage. */
+ * version moves the old one to the history. Older news than what is held (by time, then by map; by map first when it
+ * has no date) and lists about boxes that speak for themselves are passed over and counted. Errors: LIMIT
+ * (FLEET_MAX_NAMES), and those of storage. */
 int fleet_db_put(struct fleet_db *, const struct fleet_news *);
 void fleet_db_counts(const struct fleet_db *, struct fleet_counts *);
 
@@ -96,6 +98,8 @@ int fleet_db_each_version(struct fleet_db *,
 	int (*take)(void *user, const char *class_name, const char *category, uint32_t version, uint64_t count),
 	void *user);
 bool fleet_db_has_box(struct fleet_db *, const char *box_id);
+/* The one box. NOT_FOUND. */
+int fleet_db_box(struct fleet_db *, const char *box_id, int (*take)(void *user, const struct fleet_box *), void *user);
 
 /* What the history says of one box, oldest first, its present version last. */
 int fleet_db_history(struct fleet_db *, const char *box_id,
@@ -114,7 +118,8 @@ struct fleet_stop {
 
 /* Every version that failed, ordered by class and version. */
 int fleet_db_each_stop(struct fleet_db *, int (*take)(void *user, const struct fleet_stop *), void *user);
-/* When a version of a class first was current in a known map; 0: in none. */
+/* When a version of a class became current: the first known map with it, after the last in which the class had only
+ * others (before a recall, say). 0: in none. */
 uint64_t fleet_db_first_issued(struct fleet_db *, const char *class_name, uint32_t version);
 
 #endif

@@ -115,17 +115,30 @@ static int give_box(sqlite3_stmt *s, void *user)
 	return t->take(t->user, &box);
 }
 
-int fleet_db_each(struct fleet_db *db, int (*take)(void *user, const struct fleet_box *), void *user)
+#define BOX_COLUMNS                                                                                                    \
+	"id,class,category,version,since,seen,serial,failures,failed,failed_version,changes,trust,state,reason"
+
+static int give_boxes(struct fleet_db *db, const char *sql, const char *box_id,
+	int (*take)(void *user, const struct fleet_box *), void *user)
 {
 	struct take_box t = {.take = take, .user = user};
 	int result = load_names(db, &t.names);
 	if (result == 0)
-		result = each_row(db,
-			"SELECT id,class,category,version,since,seen,serial,failures,failed,failed_version,changes,"
-			"trust,state,reason FROM box ORDER BY id",
-			NULL, give_box, &t);
+		result = each_row(db, sql, box_id, give_box, &t);
 	free_names(&t.names);
 	return result;
+}
+
+int fleet_db_each(struct fleet_db *db, int (*take)(void *user, const struct fleet_box *), void *user)
+{
+	return give_boxes(db, "SELECT " BOX_COLUMNS " FROM box ORDER BY id", NULL, take, user);
+}
+
+int fleet_db_box(struct fleet_db *db, const char *box_id, int (*take)(void *user, const struct fleet_box *), void *user)
+{
+	if (!fleet_db_has_box(db, box_id))
+		return CAROUSEL_E_NOT_FOUND;
+	return give_boxes(db, "SELECT " BOX_COLUMNS " FROM box WHERE id=?1", box_id, take, user);
 }
 
 /* ---- versions ---- */

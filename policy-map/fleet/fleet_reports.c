@@ -144,6 +144,7 @@ static int put_report(struct intake *x, const struct report_line *l)
 		.failures = box_report_kpi(r, "failures", 0),
 		.failed_version = failed > 0 && failed <= POLICY_VERSION_MAX ? (uint32_t)failed : 0,
 		.heard_s = intake_heard(x, r->time_s ? r->time_s : x->im->now_s),
+		.is_undated = r->time_s == 0,
 		.trust = l->has_key ? FLEET_SIGNED : FLEET_UNSIGNED};
 	return fleet_db_put(x->im->db, &news);
 }

@@ -35,7 +35,7 @@ public=$(openssl pkey -pubin -in box.pub -outform DER | base64 -w0)
 echo "00c1,$public" >keys.csv
 gzip -k reports.json
 "$pm" fleet import fleet.db reports.json >/dev/null
-before=$("$pm" fleet export fleet.db - | sha256sum)
+before=$("$pm" fleet export fleet.db -)
 refuses "give --csv" "$pm" fleet import fleet.db fleet.csv
 [ "$(wc -l <err.txt)" = 1 ] || fail "a hint is one line"
 refuses "give none of --csv" "$pm" fleet import fleet.db reports.json --csv
@@ -44,6 +44,7 @@ refuses "give --csv" "$pm" fleet import fleet.db fleet.csv --keys
 refuses "give --map" "$pm" fleet import fleet.db "$example"
 refuses "gunzip -c" "$pm" fleet import fleet.db reports.json.gz
 refuses "DB comes before FILE" "$pm" fleet import other.db fleet.db
+[ "$("$pm" fleet export fleet.db -)" = "$before" ] || fail "a file of another kind changed something"
 gunzip -c reports.json.gz | "$pm" fleet import fleet.db - | grep -q "imported before" || fail "what gunzip unpacks is the same file"
 
 # ---- lines that are all bad, and lines of which some are ----
@@ -65,7 +66,7 @@ refuses "" "$pm" fleet import fleet.db bad.json --json --bad 3
 } >mixed.json
 "$pm" fleet import fleet.db mixed.json --bad 501 >out.txt 2>err.txt || fail "good lines among bad ones are good"
 grep -q " 2 taken" out.txt || fail "the good lines"
-grep -q 'mixed.json:502: skipped: .*: box_id "\\"00D1\\""' err.txt || grep -q 'mixed.json:502: skipped: .*box_id ""00D1""' err.txt || fail "the member is named"
+grep -q 'mixed.json:502: skipped: .*: box_id "00D1"$' err.txt || fail "the member is named"
 ! grep -q '[^[:print:]]' err.txt || fail "what is shown is printable"
 [ "$("$pm" fleet export fleet.db - | grep -v 00d | grep ^box' ' | wc -l)" = 101 ] || fail "bad lines changed something"
 
@@ -91,6 +92,14 @@ for jobs in 1 9; do
 done
 cmp out1.txt out9.txt && cmp err1.txt err9.txt && cmp export1.txt export9.txt || fail "threads change what is imported"
 grep -q " 101 taken (0 signed, 101 not), 101 older, 501 bad" out1.txt || fail "$(cat out1.txt)"
+
+# ---- whose word it is that a box runs what it runs ----
+"$pm" fleet import --csv whose.db fleet.csv >/dev/null
+"$pm" fleet import whose.db reports.json >/dev/null
+"$pm" fleet show whose.db --box 00a100 | grep -q "^00a100  box  production  list$" || fail "a box on a list"
+"$pm" fleet show whose.db --box 00b100 | grep -q "^00b100  box  beta  unsigned$" || fail "a box that nobody enrolled"
+"$pm" fleet show whose.db --box 00b100 --json | grep -q '"source":"unsigned"' || fail "the same as JSON"
+refuses "there is no such thing" "$pm" fleet show whose.db --box 00ff
 
 # ---- two at once: the second waits, and both count ----
 cp fleet.db both.db
@@ -123,5 +132,4 @@ for at in 0 16 100 4096 $((size / 2)) $((size - 4096)); do
 done
 head -c $((size / 3)) both.db >broken.db
 refuses "" "$pm" fleet export broken.db -
-[ "$("$pm" fleet export fleet.db - | grep -v 00d | sha256sum)" != "$before" ] || true
 echo "fleet import: all good"

@@ -273,6 +273,51 @@ static void test_order_of_news(void **state)
 	assert_int_equal(put_news(&news), CAROUSEL_E_RANGE);
 }
 
+/* A report without a date, played again, is told by the map that the box held then. */
+static void test_undated_news_again(void **state)
+{
+	struct fleet_news news = {.box_id = "a",
+		.class_name = "box",
+		.category = "x",
+		.state = "",
+		.reason = "",
+		.version = 100,
+		.epoch = 1,
+		.serial = 7,
+		.heard_s = 10,
+		.is_undated = true,
+		.trust = FLEET_SIGNED};
+	struct list one = {""};
+	(void)state;
+	assert_int_equal(put_news(&news), TAKEN);
+	news.version = 105;
+	news.serial = 8;
+	news.heard_s = 20;
+	assert_int_equal(put_news(&news), TAKEN);
+	news.version = 100;
+	news.serial = 7;
+	news.heard_s = 30;
+	assert_int_equal(put_news(&news), OLDER);
+	news.epoch = 2; /* a new epoch begins with any serial */
+	news.serial = 1;
+	assert_int_equal(put_news(&news), TAKEN);
+	news.epoch = 1;
+	news.serial = 9;
+	assert_int_equal(put_news(&news), OLDER);
+	news.is_undated = false; /* a clock's word goes before that */
+	news.heard_s = 40;
+	assert_int_equal(put_news(&news), TAKEN);
+	news.heard_s = 39; /* a clock that jumps back */
+	assert_int_equal(put_news(&news), OLDER);
+	news.epoch = 0; /* and a box that holds no map */
+	news.is_undated = true;
+	news.heard_s = 50;
+	assert_int_equal(put_news(&news), TAKEN);
+	assert_int_equal(fleet_db_box(db, "a", list_box, &one), 0);
+	assert_string_equal(one.text, "a box x 100 30 50 2 0;");
+	assert_int_equal(fleet_db_box(db, "b", list_box, &one), CAROUSEL_E_NOT_FOUND);
+}
+
 /* Who reads in the middle of an import sees what was before it; who writes waits, and is told. */
 static void test_two_at_a_time(void **state)
 {
@@ -305,6 +350,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_damaged_rows, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_names_are_bounded, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_order_of_news, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_undated_news_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_two_at_a_time, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -138,6 +138,54 @@ static void test_counts_from_the_first_map_with_the_version(void **state)
 	policy_map_free(map);
 }
 
+/* A special build is no update that waits, and nobody has a row for a class that no map knows. */
+static void test_odd_versions_and_classes(void **state)
+{
+	struct policy_map *map = map_of(2, "2026-11-21T10:00:00Z", "map box * 75 100 105 120\n");
+	const struct fleet_kpi_options o = {.now_s = NOW, .silent_s = DAY};
+	struct fleet_kpi k;
+	(void)state;
+	hear("a1", 0, NOW - 1, 1, 0);
+	hear("a2", 4294967295u, NOW - 1, 0, 0);
+	hear("d1", 4294967294u, NOW - 1, 0, 0);
+	hear("a3", 74, NOW - DAY, 0, 0); /* a second within what is silent, and one without */
+	hear("a4", 121, NOW - DAY - 1, 0, 0);
+	hear("a5", 75, NOW - 1, 0, 0);
+	hear("a6", 120, NOW - 1, 0, 0);
+	assert_int_equal(fleet_kpi(db, map, &o, &k), 0);
+	assert_true(k.all.boxes == 7 && k.all.current == 0 && k.all.no_row == 1);
+	assert_true(k.all.below_minimum == 1 && k.all.above_maximum == 1);
+	assert_true(k.all.silent == 1 && k.all.failed == 1 && k.all.patched == 0);
+	fleet_kpi_deinit(&k);
+	policy_map_free(map);
+}
+
+/* Boxes that a recall took back were patched since the recall, not since the version was new. */
+static void test_time_to_patch_of_a_recall(void **state)
+{
+	struct policy_map *map = map_of(4, "2026-11-21T12:00:00Z", "map box * 75 100 100 104\n");
+	const struct fleet_kpi_options o = {.now_s = NOW, .silent_s = 41 * DAY};
+	struct fleet_kpi k;
+	(void)state;
+	hear("a1", 100, ISSUED - 20 * DAY, 0, 0);
+	hear("a1", 105, ISSUED + HOUR, 0, 0);
+	hear("a1", 100, ISSUED + 5 * HOUR, 0, 0);
+	hear("a2", 99, ISSUED - 21 * DAY, 0, 0); /* was there before, and stays */
+	hear("a2", 100, ISSUED - 20 * DAY, 0, 0);
+	put_map(map_of(1, "2026-10-21T10:00:00Z", "map box * 75 100 100 120\n"));
+	put_map(map_of(2, "2026-11-21T10:00:00Z", "map box * 75 100 105 120\n"));
+	assert_int_equal(fleet_db_first_issued(db, "box", 105), ISSUED);
+	assert_int_equal(fleet_db_first_issued(db, "box", 100), 0); /* the recall is not known yet */
+	put_map(map_of(4, "2026-11-21T12:00:00Z", "map box * 75 100 100 104\n"));
+	put_map(map_of(5, "2026-11-22T12:00:00Z", "map box * 75 100 100 104 hold\n"));
+	assert_int_equal(fleet_db_first_issued(db, "box", 100), ISSUED + 2 * HOUR);
+	assert_int_equal(fleet_db_first_issued(db, "other", 100), 0);
+	assert_int_equal(fleet_kpi(db, map, &o, &k), 0);
+	assert_true(k.all.patched == 1 && k.all.patch_s == 3 * HOUR && k.all.current == 2);
+	fleet_kpi_deinit(&k);
+	policy_map_free(map);
+}
+
 static int list_stop(void *user, const struct fleet_stop *s)
 {
 	char *text = user;
@@ -181,6 +229,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_by_hand, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_counts_from_the_first_map_with_the_version, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_odd_versions_and_classes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_time_to_patch_of_a_recall, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_time_to_stop, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
