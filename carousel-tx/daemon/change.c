@@ -4,6 +4,7 @@
 #include "carousel-tx/daemon/leftovers.h"
 #include "common/carousel_error.h"
 #include "common/envelope.h"
+#include "common/io/clock.h"
 #include "common/io/file.h"
 #include "fec/fec.h"
 #include "policy-map/files/audit_file.h"
@@ -15,10 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#define DIR_MODE  0755
-#define FILE_MODE 0644
+#define LOCK_PAUSE_NS 50000000
+#define DIR_MODE      0755
+#define FILE_MODE     0644
 
 static int fail_path(struct catalogue_error *error, int code, const char *path)
 {
@@ -27,15 +30,26 @@ static int fail_path(struct catalogue_error *error, int code, const char *path)
 
 /* ---- lock, leftovers, generation -------------------------------------------------------------------------- */
 
+static int wait_for_lock(const char *path, uint64_t wait_ns, int *lock)
+{
+	static const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+	const uint64_t start_ns = clock_monotonic_ns();
+	int result;
+	while ((result = file_lock(path, lock)) == CAROUSEL_E_BUSY && clock_monotonic_ns() - start_ns < wait_ns)
+		nanosleep(&pause, NULL);
+	return result;
+}
+
 /* Takes the lock and reads the catalogue. *lock is closed by the caller. */
-static int begin(const char *dir, int *lock, struct catalogue **catalogue, struct catalogue_error *error)
+static int begin(const char *dir, const struct change_by *by, int *lock, struct catalogue **catalogue,
+	struct catalogue_error *error)
 {
 	char path[PATH_MAX], tmp[PATH_MAX];
 	int result = tx_catalogue_path(path, dir, "lock");
 	*catalogue = NULL;
 	*lock = -1;
 	if (result == 0)
-		result = file_lock(path, lock);
+		result = wait_for_lock(path, by->wait_ns, lock);
 	if (result == CAROUSEL_E_BUSY)
 		return tx_catalogue_fail(error, result, "%s: another change is under way", dir);
 	if (result == CAROUSEL_E_NOT_FOUND)
@@ -299,7 +313,7 @@ int change_publish(const char *dir, const struct change_by *by, const struct cha
 	uint8_t manifest_sha256[HASH_SHA256_BYTES];
 	char *text = NULL;
 	size_t len = 0;
-	int lock, result = begin(dir, &lock, &catalogue, error);
+	int lock, result = begin(dir, by, &lock, &catalogue, error);
 	memset(report, 0, sizeof *report);
 	if (manifest == NULL && result == 0)
 		result = tx_catalogue_fail(error, CAROUSEL_E_MEMORY, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
@@ -353,7 +367,7 @@ int change_withdraw(const char *dir, const struct change_by *by, const char *cla
 {
 	struct catalogue *catalogue;
 	const struct catalogue_object *object;
-	int lock, result = begin(dir, &lock, &catalogue, error);
+	int lock, result = begin(dir, by, &lock, &catalogue, error);
 	memset(report, 0, sizeof *report);
 	object = result == 0 ? tx_catalogue_find(catalogue, class_name, version) : NULL;
 	if (result == 0 && object == NULL)
@@ -464,7 +478,7 @@ int change_set_map(const char *dir, const struct change_by *by, const char *map_
 	struct catalogue *catalogue;
 	char subject[64], *text = NULL;
 	size_t len = 0;
-	int lock, result = begin(dir, &lock, &catalogue, error);
+	int lock, result = begin(dir, by, &lock, &catalogue, error);
 	memset(report, 0, sizeof *report);
 	if (result == 0 && !catalogue->has_trust)
 		result = tx_catalogue_fail(
@@ -536,7 +550,7 @@ int change_set_root(const char *dir, const struct change_by *by, const char *roo
 	if (result)
 		fail_path(error, result, dir);
 	else
-		result = begin(dir, &lock, &catalogue, error);
+		result = begin(dir, by, &lock, &catalogue, error);
 	if (result == 0) {
 		result = file_read(roots_path, ENVELOPE_MAX_BYTES, NULL, &text, &len);
 		if (result == 0)

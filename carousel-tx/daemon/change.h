@@ -25,6 +25,7 @@ struct change_by {
 	const char *who;   /* NULL: the user of this process */
 	const char *audit; /* the log's path; NULL: AUDIT_FILE_NAME in the catalogue */
 	uint64_t now_s;    /* seconds since 1970 */
+	uint64_t wait_ns;  /* for another change to end, before this one is BUSY */
 };
 
 struct change_publication {

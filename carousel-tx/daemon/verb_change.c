@@ -9,9 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define AUDIT_OPTION(c)                                                                                                \
+#define CHANGE_OPTIONS(c)                                                                                              \
+	{"audit", CLI_STRING, &(c)->by.audit, 0, 0, "FILE", "audit log, instead of the configuration's"},              \
 	{                                                                                                              \
-		"audit", CLI_STRING, &(c)->by.audit, 0, 0, "FILE", "audit log, instead of the configuration's"         \
+		"wait", CLI_DURATION, &(c)->by.wait_ns, 0, 0, "TIME", "for another change to end [none]"               \
 	}
 
 /* A daemon that runs takes the change up by itself; told, it does so at once. */
@@ -68,7 +69,7 @@ int verb_publish(const struct cli *cli, int argc, char **argv)
 	int status;
 	if (c == NULL)
 		return cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
-	const struct cli_option options[] = {VERB_COMMON_OPTIONS(c), AUDIT_OPTION(c), VERB_JSON_OPTION(c),
+	const struct cli_option options[] = {VERB_COMMON_OPTIONS(c), CHANGE_OPTIONS(c), VERB_JSON_OPTION(c),
 		{"from", CLI_STRING, &what.from, 0, 0, "OLD,...",
 			"older images that the manifest has copy maps from, when they are not catalogued"},
 		{"weight", CLI_U64, &weight, 1, 1000, "N", "share relative to other images (default 1)"}};
@@ -94,7 +95,7 @@ int verb_withdraw(const struct cli *cli, int argc, char **argv)
 	int status;
 	if (c == NULL)
 		return cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
-	const struct cli_option options[] = {VERB_COMMON_OPTIONS(c), AUDIT_OPTION(c), VERB_JSON_OPTION(c)};
+	const struct cli_option options[] = {VERB_COMMON_OPTIONS(c), CHANGE_OPTIONS(c), VERB_JSON_OPTION(c)};
 	status = cli_options(cli, options, sizeof options / sizeof options[0], &argc, argv, 2, 2);
 	if (status == CLI_OK && (units_parse_u64(argv[2], &version) || version > UINT32_MAX))
 		status = cli_usage(cli, "%s is no version", argv[2]);
@@ -121,7 +122,7 @@ static int install_document(const struct cli *cli, int argc, char **argv,
 	int status;
 	if (c == NULL)
 		return cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
-	const struct cli_option options[] = {VERB_COMMON_OPTIONS(c), AUDIT_OPTION(c), VERB_JSON_OPTION(c)};
+	const struct cli_option options[] = {VERB_COMMON_OPTIONS(c), CHANGE_OPTIONS(c), VERB_JSON_OPTION(c)};
 	status = cli_options(cli, options, sizeof options / sizeof options[0], &argc, argv, 1, 1);
 	if (status == CLI_OK)
 		status = verb_resolve(cli, c, true);

@@ -124,6 +124,21 @@ for file in image index; do
 done
 ls cat/tmp | grep -q . && fail "the spoilt one is still there"
 
+# ---- another change under way is waited for when asked to ----
+flock cat/lock sleep 1 &
+sleep 0.3
+refuses 1 "another change is under way" tx set-map map5
+tx set-map map5 --wait 30s >/dev/null || fail "--wait"
+wait $!
+flock cat/lock sleep 2 &
+sleep 0.3
+refuses 1 "another change is under way" tx publish image1 m1 --wait 200ms
+wait $!
+for n in 1 2 3; do tx publish image$n m$n --wait 1m --json >wait$n.json & done
+wait
+[ "$(cat wait?.json | wc -l)" = 3 ] || fail "three publications at once"
+tx withdraw box 3 >/dev/null
+
 # ---- an interface that is not there ----
 sed 's/interface = lo/interface = gone0/' tx.ini >gone.ini
 "$build/carousel-tx" run --check-config --config gone.ini 2>err.txt || fail "a missing interface is no mistake of the configuration"
