@@ -145,7 +145,8 @@ static int check_size(const char *path, uint64_t wanted, struct catalogue_stamp 
 		result = tx_catalogue_stamp(fd, stamp);
 	close(fd);
 	if (result)
-		return tx_catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result));
+		return tx_catalogue_fail(error, result, "%s: %s", path,
+			result == CAROUSEL_E_ARGUMENT ? "not a regular file" : carousel_strerror(result));
 	if (bytes != wanted)
 		return tx_catalogue_fail(error, CAROUSEL_E_DIGEST, "%s: %llu bytes, the manifest says %llu", path,
 			(unsigned long long)bytes, (unsigned long long)wanted);

@@ -28,11 +28,13 @@ struct copy {
 	uint8_t *buffer;
 };
 
-static int copy_all(struct copy *copy, uint64_t bytes)
+/* *is_source: what failed was reading. */
+static int copy_all(struct copy *copy, uint64_t bytes, bool *is_source)
 {
 	for (uint64_t offset = 0; offset < bytes;) {
 		size_t len = bytes - offset < COPY_BYTES ? (size_t)(bytes - offset) : COPY_BYTES;
 		int result = file_pread(copy->in, copy->buffer, len, offset);
+		*is_source = result != 0;
 		if (result == 0)
 			result = file_write(copy->out, copy->buffer, len);
 		if (result == 0)
@@ -176,6 +178,7 @@ int intake_copy(const char *staging, const struct catalogue *catalogue, const st
 	struct copy copy = {.in = -1, .out = -1};
 	char path[PATH_MAX];
 	uint64_t bytes = 0;
+	bool is_source = false;
 	int result = tx_catalogue_path(path, staging, "image");
 	if (result == 0)
 		result = hash_stream_init(&copy.hash);
@@ -197,11 +200,11 @@ int intake_copy(const char *staging, const struct catalogue *catalogue, const st
 	copy.out = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
 	result = copy.out < 0 ? file_error(errno) : chunk_index_builder_new(NULL, bytes, &copy.index);
 	if (result == 0)
-		result = copy.buffer ? copy_all(&copy, bytes) : CAROUSEL_E_MEMORY;
+		result = copy.buffer ? copy_all(&copy, bytes, &is_source) : CAROUSEL_E_MEMORY;
 	if (result == 0)
 		result = file_sync(copy.out);
 	if (result)
-		fail_path(error, result, path);
+		fail_path(error, result, is_source ? image_path : path);
 	else
 		result = check_copy(&copy, manifest, staging, image_path, catalogue, what->from, error);
 out:

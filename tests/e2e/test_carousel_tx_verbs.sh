@@ -3,6 +3,7 @@
 # beside carousel-sim plan.
 set -eu
 build=$PWD/${BUILD:-build}/bin
+pages=$PWD/carousel-tx
 pm=$build/policy-map
 . tests/lib/scratch.sh
 daemon=
@@ -221,4 +222,27 @@ kill -TERM $(pgrep -P $daemon || echo $daemon)
 wait $daemon || fail "the end: $?"
 daemon=
 grep -q "channel main: 500000 bit/s" tx.log || fail "the log does not know of the rate"
+# ---- the manual pages' examples, as they stand ----
+mkdir bin
+printf '#!/bin/sh\nverb=$1\nshift\nexec "%s/carousel-tx" "$verb" "$@" --config "%s/example.ini"\n' "$build" "$dir" >bin/carousel-tx
+chmod +x bin/carousel-tx
+awk '/^# EXAMPLES/ { on = 1 } on && /^```/ { block = !block; next } on && block' "$pages/carousel-tx.1.scd" >examples.sh
+[ "$(wc -l <examples.sh)" -ge 6 ] || fail "no examples in carousel-tx.1"
+awk '/^The least that works/ { on = 1 } on && /^```/ { if (block) exit; block = 1; next } block' "$pages/carousel-tx.5.scd" >least.ini
+# Where it may send here, and whose key it is.
+{
+	sed "s,^source = .*,interface = lo\nttl = 0,; s,^heartbeat = .*,heartbeat = $dir/beat.key," least.ini
+	printf '[catalogue]\ndir = %s/example\n[control]\nsocket = %s/example.sock\n' "$dir" "$dir"
+} >example.ini
+"$build/carousel-tx" run --check-config --config least.ini || fail "the least that works does not"
+cp roots roots.dsse
+cp image2 rootfs.ext4
+cp m2 rootfs.manifest.dsse
+cp map5 map.dsse
+sed 's/^carousel-tx status$/while ! carousel-tx status; do sleep 0.1; done; kill $!; wait $! || true/' examples.sh >typed.sh
+PATH=$dir/bin:$PATH timeout 60 bash -eu typed.sh >typed.txt 2>typed.log || {
+	cat typed.txt typed.log
+	fail "an example of carousel-tx.1"
+}
+grep -q "the whole carousel: one pass" typed.txt && grep -q "map epoch 1 serial 5" typed.txt || fail "the examples: $(cat typed.txt)"
 echo "verbs: good"
