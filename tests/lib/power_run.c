@@ -2,21 +2,35 @@
 
 #include "carousel-rx/job.h"
 #include "carousel-rx/store/store_internal.h"
+#include "tests/lib/cut_fork.h"
 #include "tests/lib/test.h"
 
 #define RUN_SYNC_EVERY 37u /* symbols */
 #define RUN_SLOW_TURNS 4u  /* between the beginning and the end of a job in the background */
 #define RUN_JOBS_EVERY 5u
-#define RUN_MOST_CUTS  3u
 #define RUN_MOST_HEARD 100000u
+#define RUN_MEMORY     (2u * 1024 * 1024)
+#define RUN_SLACK      700u /* of the slot beyond the image */
 
 struct run_symbol {
 	uint32_t sbn, esi;
 };
 
+/* How the power goes, and what is left of what was not synced. */
+struct run_cut {
+	enum power_luck luck;
+	size_t tear;
+	uint64_t at;        /* changing call */
+	uint64_t second_at; /* calls after the first restart; 0: never */
+};
+
 struct run {
 	struct store_fixture *fixture;
-	const struct power_run_case *c;
+	const struct power_sweep *c;
+	bool is_small; /* as if a block did not fit memory */
+	bool is_child; /* one cut of all, to its end */
+	struct run_cut cut;
+	uint64_t tried; /* cuts, by the children */
 	struct power_storage storage;
 	struct store *store;
 	struct carousel_job *slow; /* in the background: under way, while others come and go */
@@ -41,31 +55,23 @@ static struct store_progress run_progress(const struct run *r)
 /* A block that is done has the image's bytes, on the medium itself. */
 static void run_check_done(const struct run *r)
 {
-	const struct geometry *g = &r->store->geometry;
-	for (uint32_t sbn = 0; sbn < g->blocks; sbn++) {
+	const uint8_t *slot = r->storage.file[RX_SLOT_TARGET].durable;
+	for (uint32_t sbn = 0; sbn < r->store->geometry.blocks; sbn++) {
 		const struct map_block *b = &r->store->map.block[sbn];
-		for (uint32_t esi = 0; b->is_done && esi < b->real; esi++) {
-			uint64_t off = geometry_offset(g, sbn, esi);
-			size_t len = geometry_own_bytes(g, sbn, esi);
-			assert_int_equal(
-				memcmp(r->storage.file[RX_SLOT_TARGET].durable + off, r->fixture->data + off, len), 0);
-		}
+		for (uint32_t esi = 0; b->is_done && esi < b->real; esi++)
+			if (!store_fixture_is_own(r->fixture, sbn, esi, slot))
+				fail_msg("block %u is called done without symbol %u", sbn, esi);
 	}
 }
 
 /* What a store says it holds, after it was opened, is there. */
 static void run_check_own(const struct run *r)
 {
-	const struct geometry *g = &r->store->geometry;
-	for (uint32_t sbn = 0; sbn < g->blocks; sbn++) {
-		for (uint32_t esi = 0; esi < r->store->map.block[sbn].real; esi++) {
-			uint64_t off = geometry_offset(g, sbn, esi);
-			if (map_is_own(&r->store->map, sbn, esi))
-				assert_int_equal(memcmp(r->storage.file[RX_SLOT_TARGET].now + off,
-							 r->fixture->data + off, geometry_own_bytes(g, sbn, esi)),
-					0);
-		}
-	}
+	const uint8_t *slot = r->storage.file[RX_SLOT_TARGET].now;
+	for (uint32_t sbn = 0; sbn < r->store->geometry.blocks; sbn++)
+		for (uint32_t esi = 0; esi < r->store->map.block[sbn].real; esi++)
+			if (map_is_own(&r->store->map, sbn, esi) && !store_fixture_is_own(r->fixture, sbn, esi, slot))
+				fail_msg("symbol %u of block %u is called there", esi, sbn);
 }
 
 /* The next job; one in the background has its turn after others, as if the processor were busy. */
@@ -117,13 +123,12 @@ static void run_check_complete(const struct run *r)
 
 static bool run_open(struct run *r)
 {
-	const struct store_config config = {.storage = &r->storage.table, .memory_bytes = 8u * 1024 * 1024};
+	const struct store_config config = {.storage = &r->storage.table, .memory_bytes = RUN_MEMORY};
 	assert_int_equal(store_new(&r->store, &config), 0);
 	assert_int_equal(store_begin(r->store, &r->fixture->image, r->now_ns), 0);
 	/* So that the journal is written anew several times in a reception. */
 	r->store->compact_at = r->store->compact_step = 500;
-	/* Some as if a block did not fit memory. */
-	if (r->c->luck == POWER_RANDOM)
+	if (r->is_small)
 		r->store->decode.held.ram = NULL;
 	if (r->c->with_index)
 		assert_int_equal(store_set_index(r->store), 0);
@@ -151,10 +156,10 @@ static void run_restart(struct run *r)
 		r->slow = NULL;
 		r->is_busy = false;
 		store_free(r->store);
-		power_storage_on(&r->storage, r->c->luck, r->c->seed + r->cuts);
+		power_storage_on(&r->storage, r->cut.luck, r->cut.at + r->cuts);
 		r->cuts++;
-		if (r->cuts == 1 && r->c->second_at)
-			r->storage.cut_at = r->storage.calls + r->c->second_at;
+		if (r->cuts == 1 && r->cut.second_at)
+			r->storage.cut_at = r->storage.calls + r->cut.second_at;
 	} while (!run_open(r));
 	r->num_taken = r->num_synced;
 	run_check_done(r);
@@ -242,58 +247,72 @@ static void run_finish(struct run *r)
 	}
 	store_free(r->store);
 	power_storage_on(&r->storage, POWER_ALL_LOST, 0);
-	assert_true(run_open(r));
+	if (!run_open(r))
+		run_restart(r);
 	assert_int_equal(run_progress(r).phase, STORE_COMPLETE);
 	run_check_complete(r);
 }
 
-uint64_t power_run(struct store_fixture *f, const struct power_run_case *c)
+/* Before each changing call: the power goes during it, in every way, each in a child. */
+static void run_before_call(void *user)
 {
-	struct run r = {.fixture = f, .c = c, .seed = c->seed * 7919 + 1};
-	uint64_t calls;
-	power_storage_init(&r.storage, f->image.layout.image_bytes + 700, c->tear);
+	static const struct run_cut cuts[2][3] = {
+		{{.luck = POWER_ALL_LOST, .tear = 512}, {.luck = POWER_ALL_KEPT, .tear = 512},
+			{.luck = POWER_RANDOM, .tear = 4096}},
+		{{.luck = POWER_RANDOM, .tear = 1}, {.luck = POWER_RANDOM, .tear = 512},
+			{.luck = POWER_RANDOM, .tear = 4096}},
+	};
+	struct run *r = user;
+	uint64_t n = r->storage.calls + 1;
+	if (r->is_child || n % r->c->every || n / r->c->every % r->c->parts != r->c->part)
+		return;
+	for (unsigned how = 0; how < 3; how++) {
+		r->cut = cuts[r->is_small][how];
+		r->cut.at = n;
+		/* Every other time again while recovering. */
+		r->cut.second_at = (n + how) % 2 ? 1 + (n * 7 + how) % 23 : 0;
+		r->tried += r->cut.second_at ? 2 : 1;
+		r->is_child = cut_fork();
+		if (r->is_child) {
+			r->storage.tear = r->cut.tear;
+			r->storage.cut_at = n;
+			return;
+		}
+	}
+}
+
+/* A whole reception; returns how many cuts were tried in it. */
+static uint64_t power_run(struct store_fixture *f, const struct power_sweep *c, bool is_small)
+{
+	struct run r = {.fixture = f, .c = c, .seed = c->shape->seed * 7919 + 1, .is_small = is_small};
+	power_storage_init(&r.storage, f->image.layout.image_bytes + RUN_SLACK, 512);
 	if (c->with_index) {
 		r.storage.table.replace(&r.storage, RX_INDEX, f->index, f->image.index_bytes);
 		r.storage.calls = 0;
 	}
-	r.storage.cut_at = c->cut_at;
+	r.storage.before_call = run_before_call;
+	r.storage.user = &r;
 	if (!run_open(&r))
 		run_restart(&r);
 	run_receive(&r);
 	run_finish(&r);
 	assert_false(r.storage.has_touched_running);
-	calls = r.storage.calls;
+	if (r.is_child)
+		cut_fork_end();
 	store_free(r.store);
 	power_storage_deinit(&r.storage);
 	free(r.taken);
-	return calls;
+	return r.tried;
 }
 
 uint64_t power_sweep(const struct power_sweep *sweep)
 {
-	static const size_t tears[] = {1, 512, 4096};
-	struct power_run_case c = {.loss_percent = sweep->loss_percent,
-		.repair_first = sweep->repair_first,
-		.with_index = sweep->with_index,
-		.has_forger = sweep->has_forger,
-		.seed = 1,
-		.tear = 512,
-		.luck = POWER_RANDOM}; /* which takes most calls */
 	struct store_fixture fixture;
-	uint64_t calls, tried = 0;
-	store_fixture_init(&fixture, sweep->shape);
-	calls = power_run(&fixture, &c);
-	for (uint64_t n = 1; n <= calls; n += sweep->every) {
-		/* Lost, kept, and torn at each kind of boundary; every other time again while recovering. */
-		for (unsigned how = 0; how < 5; how++) {
-			c.luck = how == 0 ? POWER_ALL_LOST : how == 1 ? POWER_ALL_KEPT : POWER_RANDOM;
-			c.tear = how < 2 ? 512 : tears[how - 2];
-			c.cut_at = n;
-			c.second_at = (n + how) % 2 ? 1 + (n * 7 + how) % 23 : 0;
-			power_run(&fixture, &c);
-			tried += c.second_at ? 2 : 1;
-		}
-	}
+	uint64_t tried;
+	store_fixture_init_sub_blocks(&fixture, sweep->shape, sweep->sub_blocks);
+	store_fixture_warm(&fixture);
+	tried = power_run(&fixture, sweep, false);
+	tried += power_run(&fixture, sweep, true);
 	store_fixture_deinit(&fixture);
 	return tried;
 }

@@ -5,29 +5,19 @@
 #include "tests/lib/power_storage.h"
 #include "tests/lib/store_fixture.h"
 
-struct power_run_case {
+/* All cut points of a reception, or every `every`-th of them, of those one of `parts` parts: with a block in memory
+ * and as if it did not fit; unsynced data lost, kept, or torn at 1, 512 and 4096 bytes; every other time again while
+ * recovering. After each cut the fixture's image is received to its end. Fails the cmocka test when something that was
+ * synced is asked for again, something is called done or complete that is not, or the running slot is touched.
+ * Returns how many cuts. */
+struct power_sweep {
+	const struct store_fixture_shape *shape;
+	uint16_t sub_blocks; /* N of RaptorQ */
 	unsigned loss_percent;
 	bool repair_first; /* the box comes late: symbols lie in foreign places */
 	bool with_index;   /* the chunk index is there */
 	bool has_forger;   /* a repair symbol of block 0 is false: its block is dropped by the index, and begun anew */
-	size_t tear;
-	enum power_luck luck;
-	uint64_t seed;
-	uint64_t cut_at;    /* 0: never */
-	uint64_t second_at; /* calls after the first restart; 0: never */
-};
-
-/* Receives the fixture's image to the end, restarting after each cut, and fails the cmocka test when something that
- * was synced is asked for again, something is called done or complete that is not, or the running slot is touched.
- * Returns the changing calls of a run without cuts, or those of the whole. */
-uint64_t power_run(struct store_fixture *, const struct power_run_case *);
-
-/* All cut points of a reception, `every` one of them, in all tears and lucks; second cuts too. Returns how many. */
-struct power_sweep {
-	const struct store_fixture_shape *shape;
-	unsigned loss_percent;
-	bool repair_first, with_index, has_forger;
-	unsigned every;
+	unsigned every, part, parts;
 };
 uint64_t power_sweep(const struct power_sweep *);
 

@@ -11,6 +11,8 @@ static enum power_call power_call(struct power_storage *s, enum carousel_rx_file
 		return POWER_OFF;
 	if (s->fail_with && (!s->fails_one_file || s->fail_file == which))
 		return POWER_FAILS;
+	if (s->before_call)
+		s->before_call(s->user);
 	s->calls++;
 	if (s->calls == s->cut_at)
 		s->is_off = true;

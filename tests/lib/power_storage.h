@@ -22,6 +22,9 @@ struct power_storage {
 	int fail_with;            /* every changing call fails with this, without a cut */
 	enum carousel_rx_file fail_file;
 	bool fails_one_file; /* only fail_file does */
+	/* Before a changing call counts; NULL: nobody asks. */
+	void (*before_call)(void *user);
+	void *user;
 };
 
 /* The target slot is a device of slot_bytes full of noise. */

@@ -88,6 +88,18 @@ void store_fixture_init_repeats(struct store_fixture *f, const struct store_fixt
 	fixture_init(f, shape, true);
 }
 
+void store_fixture_init_sub_blocks(
+	struct store_fixture *f, const struct store_fixture_shape *shape, uint16_t sub_blocks)
+{
+	fixture_init(f, shape, false);
+	if (sub_blocks <= 1)
+		return;
+	assert_int_equal(f->image.layout.kind, OBJECT_LINEAR);
+	f->image.layout.oti.num_sub_blocks = sub_blocks;
+	f->image.layout.oti.alignment = 4;
+	assert_int_equal(fec_oti_check(&f->image.layout.oti, NULL), 0);
+}
+
 void store_fixture_deinit(struct store_fixture *f)
 {
 	for (uint32_t sbn = 0; sbn < f->image.layout.oti.num_blocks; sbn++) {
@@ -136,6 +148,23 @@ bool store_fixture_is_padding(const struct store_fixture *f, uint32_t sbn, uint3
 	return true;
 }
 
+bool store_fixture_is_own(const struct store_fixture *f, uint32_t sbn, uint32_t esi, const uint8_t *slot)
+{
+	const struct object_layout *l = &f->image.layout;
+	for (uint32_t i = 0; i < l->oti.num_sub_blocks; i++) {
+		struct object_piece piece;
+		uint64_t len;
+		if (object_symbol_piece(l, sbn, esi, i, &piece))
+			continue;
+		len = l->image_bytes - piece.image_offset;
+		if (len > piece.len)
+			len = piece.len;
+		if (memcmp(slot + piece.image_offset, f->data + piece.image_offset, len) != 0)
+			return false;
+	}
+	return true;
+}
+
 struct fixture_block {
 	const struct store_fixture *f;
 	uint32_t sbn;
@@ -170,6 +199,13 @@ static struct fec_encoder *fixture_encoder(struct store_fixture *f, uint32_t sbn
 	f->encoder_mem[sbn] = aligned_alloc(64, bytes ? bytes : 64);
 	assert_int_equal(fec_encoder_init(&f->encoder[sbn], f->encoder_mem[sbn], bytes, f->plan[which], &symbols), 0);
 	return f->encoder[sbn];
+}
+
+void store_fixture_warm(struct store_fixture *f)
+{
+	for (uint32_t sbn = 0; sbn < f->image.layout.oti.num_blocks; sbn++)
+		if (f->image.layout.oti.encoding_id != FEC_COMPACT_NO_CODE)
+			(void)fixture_encoder(f, sbn);
 }
 
 void store_fixture_symbol(struct store_fixture *f, uint32_t sbn, uint32_t esi, uint8_t *out)

@@ -32,11 +32,17 @@ const struct store_fixture_shape *store_fixture_shapes(unsigned *count);
 void store_fixture_init(struct store_fixture *, const struct store_fixture_shape *);
 /* The same, and every eighth chunk, from the seventh on, is one and the same. */
 void store_fixture_init_repeats(struct store_fixture *, const struct store_fixture_shape *);
+/* The same as the first, with N sub-blocks, Al = 4. RaptorQ in the linear layout has them. */
+void store_fixture_init_sub_blocks(struct store_fixture *, const struct store_fixture_shape *, uint16_t sub_blocks);
 void store_fixture_deinit(struct store_fixture *);
 
 uint32_t store_fixture_source(const struct store_fixture *, uint32_t sbn);
 /* Whether (sbn, esi) is padding, never sent. */
 bool store_fixture_is_padding(const struct store_fixture *, uint32_t sbn, uint32_t esi);
+/* Whether the bytes of a source symbol in a slot are the image's. */
+bool store_fixture_is_own(const struct store_fixture *, uint32_t sbn, uint32_t esi, const uint8_t *slot);
+/* Makes what encoding needs once, before processes are forked that would each make it anew. */
+void store_fixture_warm(struct store_fixture *);
 /* One encoding symbol, symbol_size bytes. */
 void store_fixture_symbol(struct store_fixture *, uint32_t sbn, uint32_t esi, uint8_t *out);
 
