@@ -10,6 +10,7 @@ struct boot_adapter {
 	const char *command;     /* exec */
 	const char *environment; /* grubenv file; U-Boot: fw_env.config, NULL for the default */
 	char cmdline[4096];      /* of the kernel: names the running slot (U-Boot, GRUB) */
+	char uboot_separator;    /* of names and values in fw_setenv's scripts; 0: not known yet */
 };
 
 /* Fills in the table, which borrows the adapter and the settings. Errors: ARGUMENT, those of file_read(). */

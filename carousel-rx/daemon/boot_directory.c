@@ -148,19 +148,15 @@ static int directory_state(void *user, struct carousel_boot_state *state)
 }
 
 /* The order goes first: with the power cut in between, the box boots the other slot and finds this one to be marked
- * once more. */
+ * once more. What reads as marked is marked again: that it once reached the medium nobody knows. */
 static int directory_mark_bad(void *user, int slot)
 {
 	const struct boot_directory *dir = user;
-	enum slot_flag flag;
-	unsigned tries;
 	int first;
 	int err = order_read(dir, &first);
 	if (err == 0 && first == slot)
 		err = order_write(dir, !slot);
-	if (err == 0 && (slot_read(dir, slot, &flag, &tries) != 0 || flag != SLOT_BAD))
-		err = flag_write(dir, slot_name(slot), "bad");
-	return err;
+	return err ? err : flag_write(dir, slot_name(slot), "bad");
 }
 
 static int directory_try_slot(void *user, int slot, unsigned tries)
