@@ -20,7 +20,8 @@ static bool slot_may_mend(int error)
 {
 	return error == CAROUSEL_E_NO_SPACE || error == CAROUSEL_E_READ_ONLY || error == CAROUSEL_E_STORAGE ||
 	       error == CAROUSEL_E_IO || error == CAROUSEL_E_MEMORY || error == CAROUSEL_E_BUSY ||
-	       error == CAROUSEL_E_PERMISSION || error == CAROUSEL_E_NOT_FOUND;
+	       error == CAROUSEL_E_PERMISSION || error == CAROUSEL_E_NOT_FOUND ||
+	       error == CAROUSEL_E_REFUSED; /* a boot loader's program */
 }
 
 static uint64_t slot_retry_wait_ns(const struct rx_slot *s, int error)
@@ -421,11 +422,17 @@ void agent_slot_boot_done(struct carousel_rx *rx, enum boot_call call, int resul
 {
 	struct rx_slot *s = &rx->slot;
 	rx->must_evaluate = true;
+	if (call == BOOT_CONFIRM && result == 0) {
+		agent_confirmed(rx);
+		return;
+	}
 	if (call == BOOT_CONFIRM) {
-		if (result == 0)
-			agent_confirmed(rx);
-		else
+		/* The box is healthy, whatever its flash says: once more, before its boots are used up. */
+		rx->desk.boot = BOOT_CONFIRM;
+		rx->desk.retry_ns = rx->now_ns + SLOT_RETRY_NS;
+		if (rx->trial.confirm_error != result)
 			report_event(rx, CAROUSEL_RX_EVENT_ALARM, result, "boot loader does not confirm");
+		rx->trial.confirm_error = result;
 		return;
 	}
 	if (result) {

@@ -67,8 +67,9 @@ struct rx_consent {
 
 /* Why a trial, or the last installation, went wrong. */
 struct rx_trial {
-	bool is_pending; /* the running slot is not confirmed: nothing is received */
-	int error;       /* VERSION: it runs another version than was installed */
+	bool is_pending;   /* the running slot is not confirmed: nothing is received */
+	int error;         /* VERSION: it runs another version than was installed */
+	int confirm_error; /* the boot loader's, when it was last told that the slot is good */
 };
 
 /* The job of the desk: a document to decode and verify, or files to write and the boot loader to tell. */

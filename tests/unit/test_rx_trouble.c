@@ -385,6 +385,24 @@ static void test_boot_loader_fails(void **state)
 	fake_box_deinit(&box);
 }
 
+/* A healthy box does not fall back because its flash failed once. */
+static void test_confirming_is_tried_again(void **state)
+{
+	struct lab *lab = *state;
+	struct fake_box box;
+	reach_trial(lab, &box, 105);
+	box.boot.fail_calls = 2;
+	assert_int_equal(carousel_rx_request(box.rx, CAROUSEL_RX_HEALTHY, 0, box.now_ns), 0);
+	fake_box_wait(&box, LAB_SECOND_NS);
+	assert_int_equal(carousel_rx_state(box.rx), CAROUSEL_RX_TRIAL);
+	assert_int_equal(box.alarm_error, CAROUSEL_E_STORAGE);
+	fake_box_wait(&box, 12 * LAB_SECOND_NS);
+	assert_int_equal(box.boot.fail_calls, 0);
+	assert_int_equal(box.boot.state.is_confirmed, 1);
+	assert_int_equal(carousel_rx_state(box.rx), CAROUSEL_RX_UP_TO_DATE);
+	fake_box_deinit(&box);
+}
+
 static void test_storage_fails_for_a_while(void **state)
 {
 	struct lab *lab = *state;
@@ -601,6 +619,7 @@ static const struct CMUnitTest tests[] = {
 	TROUBLE(test_slot_that_grows),
 	TROUBLE(test_clock_that_jumps),
 	TROUBLE(test_boot_loader_fails),
+	TROUBLE(test_confirming_is_tried_again),
 	TROUBLE(test_storage_fails_for_a_while),
 	TROUBLE(test_full_disk_is_tried_again),
 	TROUBLE(test_short_trouble_costs_seconds),
