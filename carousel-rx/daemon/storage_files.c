@@ -13,6 +13,7 @@
 
 #define STORAGE_DIRTY_BYTES (512u * 1024)
 #define STORAGE_LONG_READ   (64u * 1024) /* read once, to be hashed */
+#define STORAGE_PAGE        4096u
 
 static const char *const file_names[RX_NUM_FILES] = {
 	[RX_JOURNAL] = "journal",
@@ -41,13 +42,30 @@ static bool is_right_kind(int fd, enum carousel_rx_file file)
 	return fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || (is_slot(file) && S_ISBLK(st.st_mode)));
 }
 
+/* -1 and errno, as open() has it. A file that is made gets a name that lasts: to sync the file is not to sync its name.
+ */
+static int open_or_make(const char *path, int flags, bool may_create)
+{
+	int fd = open(path, flags, 0);
+	if (fd >= 0 || errno != ENOENT || !may_create)
+		return fd;
+	fd = open(path, flags | O_CREAT, 0644);
+	if (fd >= 0 && file_sync_parent(path)) {
+		(void)unlink(path);
+		close(fd);
+		fd = -1;
+		errno = EIO;
+	}
+	return fd;
+}
+
 static int open_file(struct storage_files *files, enum carousel_rx_file file)
 {
 	const char *path = files->paths[file];
 	/* A pipe in a file's place must not hold us up before it is known for one. */
-	int flags = (file == RX_SLOT_RUNNING ? O_RDONLY : O_RDWR) | O_NONBLOCK;
+	int flags = (file == RX_SLOT_RUNNING ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_CLOEXEC;
 	bool may_create = !is_slot(file) || (file == RX_SLOT_TARGET && files->slot_bytes > 0);
-	int fd = open(path, flags | O_CLOEXEC | (may_create ? O_CREAT : 0), 0644);
+	int fd = open_or_make(path, flags, may_create);
 	if (fd < 0 && (errno == EROFS || errno == EACCES || errno == EPERM) && file == RX_SLOT_TARGET) {
 		files->open_error[file] = CAROUSEL_E_READ_ONLY;
 		fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -77,12 +95,22 @@ static int storage_size(void *user, enum carousel_rx_file file, uint64_t *bytes)
 	return file_size(fd, bytes);
 }
 
+/* What is read next comes from the medium. After a sync that failed the kernel calls clean what it could not write: its
+ * cache would go on to give it back, and the next sync would say that all is well. */
+static void forget_cache(const struct storage_files *files, enum carousel_rx_file file)
+{
+	(void)posix_fadvise(files->fds[file], 0, 0, POSIX_FADV_DONTNEED);
+}
+
 static int storage_read(void *user, enum carousel_rx_file file, uint64_t off, void *dst, size_t len)
 {
 	struct storage_files *files = user;
 	int err;
 	if (files->fds[file] < 0)
 		return files->open_error[file];
+	/* Who begins to read the whole of a slot wants to know what is in the slot. */
+	if (len >= STORAGE_LONG_READ && is_slot(file) && off == 0)
+		forget_cache(files, file);
 	err = file_pread(files->fds[file], dst, len, off);
 	if (len >= STORAGE_LONG_READ && is_slot(file))
 		(void)posix_fadvise(files->fds[file], (off_t)off, (off_t)len, POSIX_FADV_DONTNEED);
@@ -93,12 +121,17 @@ static int storage_read(void *user, enum carousel_rx_file file, uint64_t off, vo
  * before; an error told here is not told by the next sync again. */
 static int write_back(struct storage_files *files, enum carousel_rx_file file, size_t len)
 {
+	int err;
 	if (atomic_fetch_add(&files->dirty[file], len) + len < files->dirty_bytes)
 		return 0;
 	atomic_store(&files->dirty[file], 0);
 	if (sync_file_range(files->fds[file], 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE) == 0)
 		return 0;
-	return errno == EIO || errno == ENOSPC ? file_error(errno) : 0;
+	if (errno != EIO && errno != ENOSPC)
+		return 0;
+	err = file_error(errno);
+	forget_cache(files, file);
+	return err;
 }
 
 /* A device that could not be written may be writable by now. Another job may be reading it: its descriptor stays. */
@@ -115,6 +148,34 @@ static int reopen(struct storage_files *files, enum carousel_rx_file file)
 		files->open_error[file] = 0;
 	close(fd);
 	return err;
+}
+
+/* A page that cannot be read cannot be written in part either, though as a whole it can: what lay in it is lost. A file
+ * is as long as before. Returns whether it was such a one. */
+static bool mend_page(int fd, uint64_t page, uint64_t end)
+{
+	uint8_t zeros[STORAGE_PAGE] = {0};
+	size_t len = end - page < sizeof zeros ? (size_t)(end - page) : sizeof zeros;
+	if (file_pread(fd, zeros, len, page) != CAROUSEL_E_STORAGE)
+		return false;
+	memset(zeros, 0, sizeof zeros);
+	if (is_device(fd) || len == sizeof zeros)
+		return file_pwrite(fd, zeros, len, page) == 0;
+	return file_pwrite(fd, zeros, sizeof zeros, page) == 0 && ftruncate(fd, (off_t)end) == 0;
+}
+
+static int write_mending(int fd, const void *src, size_t len, uint64_t off)
+{
+	uint64_t first = off / STORAGE_PAGE * STORAGE_PAGE, last, end;
+	int err = file_pwrite(fd, src, len, off);
+	bool is_mended;
+	if (err != CAROUSEL_E_STORAGE || len == 0 || file_size(fd, &end))
+		return err;
+	last = (off + len - 1) / STORAGE_PAGE * STORAGE_PAGE;
+	is_mended = first < end && mend_page(fd, first, end);
+	if (last != first && last < end)
+		is_mended = mend_page(fd, last, end) || is_mended;
+	return is_mended ? file_pwrite(fd, src, len, off) : err;
 }
 
 static int storage_write(void *user, enum carousel_rx_file file, uint64_t off, const void *src, size_t len)
@@ -134,14 +195,20 @@ static int storage_write(void *user, enum carousel_rx_file file, uint64_t off, c
 		if (off > room || len > room - off)
 			return CAROUSEL_E_NO_SPACE;
 	}
-	err = file_pwrite(files->fds[file], src, len, off);
+	err = write_mending(files->fds[file], src, len, off);
 	return err ? err : write_back(files, file, len);
 }
 
 static int storage_sync(void *user, enum carousel_rx_file file)
 {
 	struct storage_files *files = user;
-	return files->fds[file] < 0 ? files->open_error[file] : file_sync(files->fds[file]);
+	int err;
+	if (files->fds[file] < 0)
+		return files->open_error[file];
+	err = file_sync(files->fds[file]);
+	if (err)
+		forget_cache(files, file);
+	return err;
 }
 
 static int storage_truncate(void *user, enum carousel_rx_file file, uint64_t bytes)

@@ -517,7 +517,7 @@ void decode_finish(struct decode *d, struct place_map *m)
 
 int decode_recover(struct decode *d, const struct decode_copy *copy, uint32_t count)
 {
-	int result = 0;
+	int result;
 	for (uint32_t i = 0; i < count; i++) {
 		const struct place_map *m = d->held.map;
 		struct decode_block *b;
@@ -532,11 +532,14 @@ int decode_recover(struct decode *d, const struct decode_copy *copy, uint32_t co
 		decode_describe(d, b);
 		result = decode_check_scratch(&d->held, sbn, copy[i].offset, copy[i].num_missing, &crc,
 			d->payload + b->payload + JOURNAL_BLOCK_BYTES);
-		if (result == 0 && crc == copy[i].crc)
-			result = decode_copy_block(&d->held, sbn, copy[i].offset, copy[i].num_missing);
-		else
+		if (result && result != CAROUSEL_E_NEED_MORE && !place_io_is_unreadable(result))
+			return result;
+		if (result || crc != copy[i].crc) {
 			b->outcome = DECODE_SKIPPED;
-		if (result && result != CAROUSEL_E_NEED_MORE)
+			continue;
+		}
+		result = decode_copy_block(&d->held, sbn, copy[i].offset, copy[i].num_missing);
+		if (result)
 			return result;
 	}
 	return decode_commit_blocks(d);

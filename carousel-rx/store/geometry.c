@@ -84,6 +84,11 @@ int place_io_read(struct place_io *io, enum carousel_rx_file file, uint64_t off,
 	return io->storage->read(io->storage->user, file, off, dst, len);
 }
 
+bool place_io_is_unreadable(int result)
+{
+	return result == CAROUSEL_E_STORAGE || result == CAROUSEL_E_IO;
+}
+
 int place_io_sync(struct place_io *io, enum carousel_rx_file file)
 {
 	return io->storage->sync(io->storage->user, file);

@@ -44,6 +44,8 @@ struct place_io {
 
 int place_io_write(struct place_io *, enum carousel_rx_file, uint64_t off, const void *, size_t);
 int place_io_read(struct place_io *, enum carousel_rx_file, uint64_t off, void *, size_t);
+/* Whether reading failed for what is read: a worn page, not a caller's mistake. */
+bool place_io_is_unreadable(int result);
 int place_io_sync(struct place_io *, enum carousel_rx_file);
 /* Bytes [off, off + len) of the symbol in a place. is_own: the place's own symbol, cut by the image's end. */
 int place_read(struct place_io *, uint32_t sbn, uint32_t place, bool is_own, size_t off, size_t len, uint8_t *dst);

@@ -133,6 +133,15 @@ static int held_crc(struct held *h, const struct held_symbol *s, uint32_t *crc)
 	return result;
 }
 
+/* What lies in a worn page is lost, and is received again. */
+static int held_note_read(struct held *h, int result, bool *is_bad)
+{
+	*is_bad = place_io_is_unreadable(result);
+	h->num_unreadable += *is_bad;
+	h->num_read += result == 0;
+	return *is_bad ? 0 : result;
+}
+
 /* Reads foreign symbols back; *sum: XOR of those in the slot. */
 static int held_check_foreign(struct held *h, uint32_t *sum)
 {
@@ -140,10 +149,11 @@ static int held_check_foreign(struct held *h, uint32_t *sum)
 	for (uint32_t i = 0; !h->identities_only && i < h->count; i++) {
 		struct held_symbol *s = &h->symbol[i];
 		uint32_t crc = 0;
-		int result = held_crc(h, s, &crc);
+		bool is_bad = false;
+		int result = held_note_read(h, held_crc(h, s, &crc), &is_bad);
 		if (result)
 			return result;
-		s->is_bad = s->has_crc && s->crc != crc;
+		s->is_bad = is_bad || (s->has_crc && s->crc != crc);
 		if (!s->has_crc)
 			s->crc = crc;
 		if (!s->is_spill)
@@ -168,12 +178,26 @@ static uint32_t held_run(const struct held *h, uint32_t place)
 	return end;
 }
 
+/* Whether a run that cannot be read as a whole can in part: then it is not the device that is gone. */
+static int held_read_apart(struct held *h, uint32_t place, uint32_t end)
+{
+	int result = 0;
+	for (; end - place > 1 && result == 0; end--) {
+		result = place_read(h->io, h->sbn, end - 1, true, 0, h->io->geometry->symbol_size, h->buf);
+		h->num_read += result == 0;
+		if (place_io_is_unreadable(result))
+			result = 0;
+	}
+	return result;
+}
+
 static int held_check_group(struct held *h, uint32_t group)
 {
 	const struct map_group *g = &h->map->group[h->sbn * h->map->group_stride + group];
 	size_t size = h->io->geometry->symbol_size;
 	uint32_t place = group * MAP_GROUP_PLACES, sum = 0;
-	while (place / MAP_GROUP_PLACES == group && place < h->map->block[h->sbn].real) {
+	bool is_bad = false;
+	while (!is_bad && place / MAP_GROUP_PLACES == group && place < h->map->block[h->sbn].real) {
 		uint8_t *data = h->ram ? held_ram(h, place) : h->buf;
 		uint32_t end;
 		int result;
@@ -187,13 +211,16 @@ static int held_check_group(struct held *h, uint32_t group)
 		else
 			result = place_io_read(h->io, RX_SLOT_TARGET, geometry_offset(h->io->geometry, h->sbn, place),
 				data, (end - place) * size);
+		result = held_note_read(h, result, &is_bad);
+		if (is_bad)
+			result = held_read_apart(h, place, end);
 		if (result)
 			return result;
-		for (uint32_t i = 0; i < end - place; i++)
+		for (uint32_t i = 0; !is_bad && i < end - place; i++)
 			sum ^= symbol_check(data + i * size, size, place + i);
 		place = end;
 	}
-	h->bad_own[group] = sum == g->sum ? 0 : g->own;
+	h->bad_own[group] = sum == g->sum && !is_bad ? 0 : g->own;
 	h->bad_sum[group] = g->sum;
 	return 0;
 }
@@ -229,7 +256,7 @@ int held_load(struct held *h, uint32_t sbn)
 	uint32_t rank = 0;
 	int result;
 	h->sbn = sbn;
-	h->num_bad = 0;
+	h->num_bad = h->num_read = h->num_unreadable = 0;
 	result = held_gather_foreign(h);
 	for (uint32_t i = 0; result == 0 && i < map_num_groups(h->map, sbn); i++) {
 		const struct map_group *g = &h->map->group[sbn * h->map->group_stride + i];
@@ -247,6 +274,9 @@ int held_load(struct held *h, uint32_t sbn)
 			h->symbol[i].is_bad = 1;
 		h->num_bad += h->symbol[i].is_bad;
 	}
+	/* Where nothing at all can be read the trouble is another, and may pass. */
+	if (result == 0 && h->num_read == 0 && h->num_unreadable > 1)
+		result = CAROUSEL_E_STORAGE;
 	return result;
 }
 

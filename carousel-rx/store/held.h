@@ -30,8 +30,9 @@ struct held {
 	bool identities_only;              /* nothing is read back */
 	uint32_t ahead_first, ahead_count; /* own symbols that buf holds in whole */
 	uint32_t num_bad;
-	uint32_t reset_sequence; /* of the BLOCK record by which held_drop began the block anew; 0: none */
-	uint32_t num_missing;    /* places that are not own: what decoding will put into the scratch */
+	uint32_t reset_sequence;           /* of the BLOCK record by which held_drop began the block anew; 0: none */
+	uint32_t num_read, num_unreadable; /* runs of symbols, of this block */
+	uint32_t num_missing;              /* places that are not own: what decoding will put into the scratch */
 };
 
 #define HELD_BUF_BYTES (128u * 1024) /* more than the largest symbol */

@@ -64,8 +64,8 @@ static int index_try(struct place_io *io, const struct chunk_index_record *recor
 	*is_it = result == 0 && chunk_index_verify(record, data, len) == 0;
 	if (!*is_it)
 		memset(data, 0, INDEX_CHUNK);
-	/* A slot that is a file may still be shorter. */
-	return result == CAROUSEL_E_NEED_MORE ? 0 : result;
+	/* A slot that is a file may still be shorter, and a page worn. */
+	return result == CAROUSEL_E_NEED_MORE || place_io_is_unreadable(result) ? 0 : result;
 }
 
 int index_look(struct place_io *io, uint64_t chunk, struct index_look *look, enum index_chunk *what, uint8_t *data)

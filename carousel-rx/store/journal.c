@@ -60,12 +60,13 @@ static void super_encode(const struct journal *j, uint8_t out[JOURNAL_SUPER_BYTE
 	bytes_put_le32(out + 60, journal_crc(0, out, 60));
 }
 
-/* Whether copy `i` is whole; then its generation and start. */
-static bool super_read(struct place_io *io, int copy, uint8_t in[JOURNAL_SUPER_BYTES])
+/* Whether the copy is whole. *num_unreadable counts. */
+static bool super_read(struct place_io *io, int copy, uint8_t in[JOURNAL_SUPER_BYTES], int *num_unreadable)
 {
-	if (place_io_read(io, RX_JOURNAL, (uint64_t)copy * JOURNAL_SUPER_STEP, in, JOURNAL_SUPER_BYTES))
-		return false;
-	return bytes_get_le64(in) == JOURNAL_SUPER_MAGIC && bytes_get_le32(in + 60) == journal_crc(0, in, 60);
+	int result = place_io_read(io, RX_JOURNAL, (uint64_t)copy * JOURNAL_SUPER_STEP, in, JOURNAL_SUPER_BYTES);
+	*num_unreadable += place_io_is_unreadable(result);
+	return result == 0 && bytes_get_le64(in) == JOURNAL_SUPER_MAGIC &&
+	       bytes_get_le32(in + 60) == journal_crc(0, in, 60);
 }
 
 static void journal_seed(struct journal *j)
@@ -79,9 +80,10 @@ int journal_open(struct journal *j, struct place_io *io)
 {
 	uint8_t super[JOURNAL_SUPER_BYTES];
 	bool is_ours = false;
+	int num_unreadable = 0;
 	j->generation = 0;
 	for (int copy = 0; copy < 2; copy++) {
-		if (!super_read(io, copy, super) || bytes_get_le32(super + 8) <= j->generation)
+		if (!super_read(io, copy, super, &num_unreadable) || bytes_get_le32(super + 8) <= j->generation)
 			continue;
 		j->generation = bytes_get_le32(super + 8);
 		j->start = bytes_get_le64(super + 12);
@@ -89,6 +91,9 @@ int journal_open(struct journal *j, struct place_io *io)
 		is_ours = memcmp(super + 20, j->key, sizeof(j->key)) == 0;
 	}
 	journal_seed(j);
+	/* Not a worn page: the trouble may pass, and nothing is begun anew for it. */
+	if (num_unreadable == 2)
+		return CAROUSEL_E_STORAGE;
 	return is_ours ? 0 : CAROUSEL_E_NOT_FOUND;
 }
 
@@ -132,6 +137,24 @@ void journal_scan_init(
 	s->file_end = file_end;
 }
 
+/* A worn page takes its records with it, not those around it: they read as zeros. */
+static int scan_read(struct place_io *io, uint64_t off, uint8_t *dst, size_t len)
+{
+	int result = place_io_read(io, RX_JOURNAL, off, dst, len);
+	for (size_t at = 0, piece; place_io_is_unreadable(result) && at < len; at += piece) {
+		int part;
+		piece = JOURNAL_SUPER_STEP - (size_t)((off + at) % JOURNAL_SUPER_STEP);
+		if (piece > len - at)
+			piece = len - at;
+		part = place_io_read(io, RX_JOURNAL, off + at, dst + at, piece);
+		if (place_io_is_unreadable(part))
+			memset(dst + at, 0, piece);
+		else if (part)
+			return part;
+	}
+	return place_io_is_unreadable(result) ? 0 : result;
+}
+
 /* Moves what is left to the front and reads more behind it. */
 static int scan_fill(struct journal_scan *s)
 {
@@ -147,7 +170,7 @@ static int scan_fill(struct journal_scan *s)
 		room = (size_t)left;
 	if (room == 0)
 		return 0;
-	result = place_io_read(s->io, RX_JOURNAL, next, s->buf + s->len, room);
+	result = scan_read(s->io, next, s->buf + s->len, room);
 	if (result == 0)
 		s->len += room;
 	return result;

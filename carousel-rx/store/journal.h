@@ -75,7 +75,7 @@ struct journal_record {
 int journal_init(struct journal *, const struct journal_image *);
 void journal_deinit(struct journal *);
 
-/* Reads the superblock. 0, or NOT_FOUND: no journal, or damaged, or of another image. */
+/* Reads the superblock. 0, or NOT_FOUND: no journal, or damaged, or of another image; STORAGE: it cannot be read. */
 int journal_open(struct journal *, struct place_io *);
 /* An empty journal for this image. Synced. */
 int journal_create(struct journal *, struct place_io *);

@@ -36,8 +36,8 @@ static int verify_slice(struct verify *v)
 		uint64_t left = v->image_bytes - v->at;
 		size_t len = left < v->buf_bytes ? (size_t)left : v->buf_bytes;
 		result = place_io_read(v->io, RX_SLOT_TARGET, v->at, v->buf, len);
-		/* A slot that ends early does not hold the image. */
-		if (result == CAROUSEL_E_NEED_MORE)
+		/* A slot that ends early does not hold the image, nor one with a worn page: writing mends it. */
+		if (result == CAROUSEL_E_NEED_MORE || place_io_is_unreadable(result))
 			return CAROUSEL_E_DIGEST;
 		if (result == 0)
 			result = hash_stream_update(&v->stream, v->buf, len);

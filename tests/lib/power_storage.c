@@ -26,6 +26,11 @@ static int power_size(void *user, enum carousel_rx_file which, uint64_t *bytes)
 	return s->is_off ? CAROUSEL_E_STORAGE : 0;
 }
 
+static bool is_worn(const struct power_storage *s, enum carousel_rx_file which, uint64_t off, size_t len)
+{
+	return which == s->worn_file && off < s->worn_to && s->worn_from < off + len;
+}
+
 static int power_read(void *user, enum carousel_rx_file which, uint64_t off, void *dst, size_t len)
 {
 	struct power_storage *s = user;
@@ -34,6 +39,8 @@ static int power_read(void *user, enum carousel_rx_file which, uint64_t off, voi
 		return CAROUSEL_E_STORAGE;
 	if (off > f->now_len || len > f->now_len - off)
 		return CAROUSEL_E_NEED_MORE;
+	if (is_worn(s, which, off, len))
+		return CAROUSEL_E_STORAGE;
 	memcpy(dst, f->now + off, len);
 	return 0;
 }
@@ -52,6 +59,8 @@ static int power_write(void *user, enum carousel_rx_file which, uint64_t off, co
 	call = power_call(s, which);
 	if (call == POWER_OFF || call == POWER_FAILS)
 		return call == POWER_OFF ? CAROUSEL_E_STORAGE : s->fail_with;
+	if (is_worn(s, which, off, len) && !s->is_worn_for_good)
+		s->worn_to = 0;
 	power_file_write(f, off, src, len, call == POWER_CUT);
 	return call == POWER_CUT ? CAROUSEL_E_STORAGE : 0;
 }

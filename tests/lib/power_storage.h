@@ -22,6 +22,10 @@ struct power_storage {
 	int fail_with;            /* every changing call fails with this, without a cut */
 	enum carousel_rx_file fail_file;
 	bool fails_one_file; /* only fail_file does */
+	/* Of one file these bytes cannot be read, until some of them are written. */
+	enum carousel_rx_file worn_file;
+	uint64_t worn_from, worn_to;
+	bool is_worn_for_good; /* writing does not mend it */
 	/* Before a changing call counts; NULL: nobody asks. */
 	void (*before_call)(void *user);
 	void *user;

@@ -20,7 +20,7 @@ struct fixture {
 /* In place of the system's, to be seen and to fail. */
 static struct {
 	unsigned calls, flags;
-	int error;
+	int error, sync_error;
 	unsigned dropped;
 	off_t dropped_at, dropped_len;
 } seen;
@@ -34,6 +34,13 @@ int sync_file_range(int fd, off_t offset, off_t len, unsigned flags)
 	seen.flags = flags;
 	errno = seen.error;
 	return seen.error ? -1 : 0;
+}
+
+int fdatasync(int fd)
+{
+	(void)fd;
+	errno = seen.sync_error;
+	return seen.sync_error ? -1 : 0;
 }
 
 int posix_fadvise(int fd, off_t offset, off_t len, int advice)
@@ -169,7 +176,9 @@ static void test_writes_back_bit_by_bit(void **state)
 	seen.error = ENOSPC;
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(s.write(s.user, RX_SLOT_TARGET, 0, data, sizeof data), 0);
+	assert_int_equal(seen.dropped, 0);
 	assert_int_equal(s.write(s.user, RX_SLOT_TARGET, 0, data, sizeof data), CAROUSEL_E_NO_SPACE);
+	assert_true(seen.dropped == 1 && seen.dropped_at == 0 && seen.dropped_len == 0);
 	seen.error = EINVAL; /* a file that does not know it */
 	for (unsigned i = 0; i < 4; i++)
 		assert_int_equal(s.write(s.user, RX_SLOT_TARGET, 0, data, sizeof data), 0);
@@ -196,6 +205,41 @@ static void test_long_reads_are_not_kept(void **state)
 	assert_int_equal(seen.dropped_at, 4096);
 	assert_int_equal(seen.dropped_len, sizeof data);
 	storage_files_close(&files);
+}
+
+/* Who reads a slot from its start gets what is in the slot, not what the kernel remembers. */
+static void test_a_slot_is_read_back(void **state)
+{
+	static uint8_t data[131072];
+	struct fixture *f = *state;
+	struct storage_files files;
+	struct carousel_rx_storage s;
+	storage_files_close(&f->files);
+	f->config.slot_bytes = 1 << 20;
+	assert_int_equal(storage_files_open(&files, &f->config, &s), 0);
+	assert_int_equal(s.write(s.user, RX_SLOT_TARGET, 0, data, sizeof data), 0);
+	memset(&seen, 0, sizeof seen);
+	assert_int_equal(s.read(s.user, RX_SLOT_TARGET, 0, data, 4096), 0);
+	assert_int_equal(seen.dropped, 0);
+	assert_int_equal(s.read(s.user, RX_SLOT_TARGET, 0, data, sizeof data), 0);
+	assert_int_equal(seen.dropped, 2); /* the whole before, this piece afterwards */
+	storage_files_close(&files);
+}
+
+/* What the kernel could not write it calls clean, and gives it back as if it were written. */
+static void test_what_was_not_synced_is_forgotten(void **state)
+{
+	static const enum carousel_rx_file each[] = {RX_SLOT_TARGET, RX_JOURNAL, RX_SPILL};
+	struct fixture *f = *state;
+	for (unsigned i = 0; i < 3; i++) {
+		memset(&seen, 0, sizeof seen);
+		assert_int_equal(f->storage.sync(f->storage.user, each[i]), 0);
+		assert_int_equal(seen.dropped, 0);
+		seen.sync_error = EIO;
+		assert_int_equal(f->storage.sync(f->storage.user, each[i]), CAROUSEL_E_STORAGE);
+		assert_true(seen.dropped == 1 && seen.dropped_at == 0 && seen.dropped_len == 0);
+	}
+	seen.sync_error = 0;
 }
 
 static void test_what_cannot_be_opened(void **state)
@@ -248,6 +292,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_read_only_slot, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_writes_back_bit_by_bit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_reads_are_not_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_slot_is_read_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_was_not_synced_is_forgotten, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_cannot_be_opened, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_pipes, setup, teardown),
 	};

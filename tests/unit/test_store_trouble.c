@@ -283,6 +283,109 @@ static void test_probe(void **state)
 	box_deinit(&b);
 }
 
+static void wear(struct box *b, enum carousel_rx_file file, uint64_t from, uint64_t to)
+{
+	b->storage.worn_file = file;
+	b->storage.worn_from = from;
+	b->storage.worn_to = to;
+}
+
+/* What lay in a page that cannot be read is received again, wherever it is, and whenever it is found out. */
+static void test_a_worn_page(void **state)
+{
+	static const enum carousel_rx_file files[] = {RX_SLOT_TARGET, RX_SPILL, RX_JOURNAL};
+	(void)state;
+	for (unsigned i = 0; i < 60; i++) {
+		uint64_t page = i / 3 * 4096 * 2 + (files[i % 3] == RX_JOURNAL ? JOURNAL_START : 0);
+		struct box b;
+		box_init(&b);
+		box_half(&b);
+		wear(&b, files[i % 3], page, page + 4096);
+		if (i % 2)
+			box_restart(&b);
+		assert_int_not_equal(box_progress(&b).phase, STORE_BROKEN);
+		box_finish(&b);
+		box_deinit(&b);
+	}
+}
+
+/* Records around a worn page of the journal count. */
+static void test_a_worn_page_of_the_journal(void **state)
+{
+	struct box b;
+	uint64_t have;
+	(void)state;
+	box_init(&b);
+	box_half(&b);
+	have = box_progress(&b).symbols_have;
+	assert_true(b.storage.file[RX_JOURNAL].now_len > JOURNAL_START + 1024);
+	wear(&b, RX_JOURNAL, b.storage.file[RX_JOURNAL].now_len / 4096 * 4096, UINT64_MAX);
+	box_restart(&b);
+	assert_int_equal(box_progress(&b).phase, STORE_RECEIVING);
+	assert_true(box_progress(&b).symbols_have < have);
+	box_finish(&b);
+	box_deinit(&b);
+}
+
+/* Read back from end to end: a worn page is found, and what lay there received again. */
+static void test_a_page_that_wears_out_before_it_is_verified(void **state)
+{
+	(void)state;
+	for (uint64_t page = 0; page < 48; page += 7) {
+		struct box b;
+		box_init(&b);
+		box_receive(&b, false, 0);
+		assert_int_equal(box_progress(&b).phase, STORE_COMPLETE);
+		wear(&b, RX_SLOT_TARGET, page * 4096, page * 4096 + 4096);
+		assert_int_equal(store_verify(b.store), 0);
+		store_fixture_jobs(b.store, b.now_ns);
+		assert_int_equal(box_progress(&b).phase, STORE_RECEIVING);
+		box_finish(&b);
+		box_deinit(&b);
+	}
+}
+
+/* A slot that cannot be read as a whole does not hold the image: no reason not to write it. */
+static void test_a_probe_of_a_worn_slot(void **state)
+{
+	struct box b;
+	(void)state;
+	box_init(&b);
+	assert_int_equal(store_end(b.store), 0);
+	wear(&b, RX_SLOT_TARGET, 8192, 12288);
+	assert_int_equal(store_probe(b.store, &b.fixture.image), 0);
+	store_fixture_jobs(b.store, b.now_ns);
+	assert_int_equal(box_progress(&b).phase, STORE_IDLE);
+	box_deinit(&b);
+}
+
+/* Where nothing can be read, it is not a page: nothing is given up, and all is there when the device is. */
+static void test_a_device_that_is_gone(void **state)
+{
+	static const enum carousel_rx_file files[] = {RX_SLOT_TARGET, RX_JOURNAL};
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct box b;
+		uint64_t have;
+		box_init(&b);
+		box_half(&b);
+		have = box_progress(&b).symbols_have;
+		wear(&b, files[i], 0, UINT64_MAX);
+		b.storage.is_worn_for_good = true;
+		if (files[i] == RX_JOURNAL)
+			box_restart(&b);
+		else
+			box_receive(&b, false, 0);
+		assert_int_equal(box_progress(&b).phase, STORE_BROKEN);
+		assert_int_equal(box_progress(&b).error, CAROUSEL_E_STORAGE);
+		wear(&b, RX_SLOT_TARGET, 0, 0);
+		box_restart(&b);
+		assert_true(box_progress(&b).symbols_have >= have);
+		box_finish(&b);
+		box_deinit(&b);
+	}
+}
+
 static void test_write_rate(void **state)
 {
 	struct box b;
@@ -443,6 +546,11 @@ int main(void)
 		cmocka_unit_test(test_slot_of_another_time),
 		cmocka_unit_test(test_clock_that_jumps),
 		cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_a_worn_page),
+		cmocka_unit_test(test_a_worn_page_of_the_journal),
+		cmocka_unit_test(test_a_page_that_wears_out_before_it_is_verified),
+		cmocka_unit_test(test_a_probe_of_a_worn_slot),
+		cmocka_unit_test(test_a_device_that_is_gone),
 		cmocka_unit_test(test_write_rate),
 		cmocka_unit_test(test_write_rate_holds),
 		cmocka_unit_test(test_busy),
