@@ -145,8 +145,8 @@ $(BENCH_BIN): %: %.o $(LIB_TEST) $(LIB_PROGRAMS) $(LIBS)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(LIB_TEST) $(LIB_PROGRAMS) $(LIBS) $(PKG_LIBS) $(RS_LIBS) -lisal -lcmocka -lm
 
 # These programs put a file system of their own under the real code (tests/lib/flash_fs.h).
-FLASH_WRAPS := open close pread pwrite write fsync fdatasync ftruncate fstat stat mkdir rename unlink flock ioctl
-$(BUILD)/bin/life_cut $(BUILD)/tests/unit/test_life_cut: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,$(FLASH_WRAPS))
+FLASH_WRAPS := open close pread pwrite write fsync fdatasync ftruncate fstat stat mkdir rename unlink flock ioctl posix_fadvise realpath
+$(BUILD)/bin/life_cut $(BUILD)/tests/unit/test_life_cut: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,$(FLASH_WRAPS) child_run)
 
 -include $(patsubst %.c,$(BUILD)/%.d,$(SRC_ALL))
 
@@ -244,11 +244,11 @@ check-unit: $(UNIT_BIN) $(TOOLS) $(addprefix $(BUILD)/bin/,$(PROGRAMS))
 check-e2e: all $(TOOLS)
 	@BUILD=$(BUILD) tests/lib/run-e2e.sh
 
-# Whole lives in two parts, on two cores.
+# In two parts, on two cores.
 check-faults: $(addprefix $(BUILD)/bin/,power_cut life_cut kill_store)
-	$(BUILD)/bin/power_cut
-	@$(BUILD)/bin/life_cut 1 0 2 >$(BUILD)/life_cut.log 2>&1 & part=$$!; $(BUILD)/bin/life_cut 1 1 2; status=$$?; \
-		wait $$part || status=1; cat $(BUILD)/life_cut.log; exit $$status
+	@for cut in power_cut life_cut; do \
+		$(BUILD)/bin/$$cut 1 0 2 >$(BUILD)/$$cut.log 2>&1 & part=$$!; status=0; $(BUILD)/bin/$$cut 1 1 2 || status=1; \
+		wait $$part || status=1; cat $(BUILD)/$$cut.log; [ $$status -eq 0 ] || exit 1; done
 	$(BUILD)/bin/kill_store
 
 check-mutants:

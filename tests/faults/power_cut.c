@@ -20,9 +20,10 @@ static const char cut_table[] =
 	"  slot        ends within a symbol's place; full of noise\n"
 	"  box         hears it from the start; comes late, symbols lie in foreign places and the spill\n"
 	"  index       without; with; with, and a false symbol for which a block is dropped\n"
-	"  memory      a block fits; does not fit and is decoded in strips from the slot\n"
+	"  memory      a block fits, or is decoded in strips from the slot\n"
 	"  power       at each write, sync, truncate, replacement; every other time again while recovering\n"
-	"  unsynced    all lost; all kept; each 4096 bytes, 512 bytes or stretch of bytes by its own luck, in any "
+	"  unsynced    all lost; all kept; or, in strips, each 4096 bytes, 512 bytes or stretch of bytes by its own "
+	"luck, in any "
 	"order\n";
 
 static const struct {

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-bool cut_fork(void)
+bool cut_fork(const char *what)
 {
 	static const struct rlimit no_core;
 	int status = 0;
@@ -24,7 +24,8 @@ bool cut_fork(void)
 	}
 	while (waitpid(pid, &status, 0) < 0)
 		assert_int_equal(errno, EINTR);
-	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		fail_msg("%s", what);
 	return false;
 }
 

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 
 /* True in the child, which goes on from here to cut_fork_end(). False in the parent, when the child has come there:
- * otherwise the cmocka test fails, and what the child said stands on stderr. */
-bool cut_fork(void);
+ * otherwise the cmocka test fails; what the child said stands on stderr, and so does `what` it tried. */
+bool cut_fork(const char *what);
 /* The child's end, all well. */
 void cut_fork_end(void);
 

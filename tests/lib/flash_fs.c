@@ -67,6 +67,7 @@ static void node_free(struct flash_node *n)
 {
 	power_file_deinit(&n->file);
 	free(n->read_back);
+	free(n->bad_page);
 	*n = (struct flash_node){0};
 }
 
@@ -170,6 +171,36 @@ void flash_power_on(enum power_luck luck, uint64_t seed)
 	flash.cut_at = 0;
 }
 
+void flash_spoil(const char *path, size_t page)
+{
+	struct flash_node *n = node_at(path);
+	if (n == NULL)
+		return;
+	if (page >= n->num_pages) {
+		n->bad_page = realloc(n->bad_page, (page + 1) * sizeof(*n->bad_page));
+		assert_non_null(n->bad_page);
+		memset(n->bad_page + n->num_pages, 0, (page + 1 - n->num_pages) * sizeof(*n->bad_page));
+		n->num_pages = page + 1;
+	}
+	n->bad_page[page] = true;
+}
+
+/* Whether a bad page is touched; one of which nothing needs to be read to write to it is none any more. */
+static bool node_is_bad(struct flash_node *n, uint64_t off, size_t len, bool is_write)
+{
+	for (uint64_t page = off / FLASH_PAGE_BYTES; page < n->num_pages && page * FLASH_PAGE_BYTES < off + len;
+		page++) {
+		uint64_t start = page * FLASH_PAGE_BYTES, end = start + FLASH_PAGE_BYTES;
+		if (n->file.device_bytes && end > n->file.device_bytes)
+			end = n->file.device_bytes;
+		if (is_write && (start >= n->file.now_len || (off <= start && off + len >= end)))
+			n->bad_page[page] = false;
+		else if (n->bad_page[page])
+			return true;
+	}
+	return false;
+}
+
 const uint8_t *flash_durable(const char *path, size_t *len)
 {
 	struct flash_name *found = names_find(&flash.durable, path);
@@ -192,22 +223,32 @@ bool flash_was_read_back(const char *path, size_t len)
 
 /* ---- the calls --------------------------------------------------------------------------------- */
 
-/* FINE, or CUT: this is the call during which the power goes, or OFF: it went before. */
-enum flash_call { FLASH_FINE, FLASH_CUT, FLASH_OFF };
+/* FINE, or CUT: this is the call during which the power goes, or OFF: it went before, or FAILS: this one alone. */
+enum flash_call { FLASH_FINE, FLASH_CUT, FLASH_OFF, FLASH_FAILS };
 
 static enum flash_call flash_call(void)
 {
 	if (flash.is_off)
 		return FLASH_OFF;
+	if (flash.before_call)
+		flash.before_call(flash.user);
 	flash.calls++;
 	flash.is_off = flash.calls == flash.cut_at;
-	return flash.is_off ? FLASH_CUT : FLASH_FINE;
+	if (flash.is_off)
+		return FLASH_CUT;
+	return flash.calls == flash.fail_at ? FLASH_FAILS : FLASH_FINE;
 }
 
 static int flash_errno(int error)
 {
 	errno = error;
 	return -1;
+}
+
+/* What a call says that did not do all it should. */
+static int flash_error(enum flash_call call)
+{
+	return flash_errno(call == FLASH_FAILS && flash.failure == FLASH_FULL ? ENOSPC : EIO);
 }
 
 static bool is_ours(const char *path)
@@ -260,6 +301,8 @@ static int flash_open(const char *path, int flags)
 	if (found == NULL && (flags & O_CREAT) == 0)
 		return flash_errno(ENOENT);
 	call = flash_call();
+	if (call == FLASH_FAILS && flash.failure != FLASH_SHORT)
+		return flash_error(call);
 	if (found) {
 		power_file_truncate(&flash.node[found->node].file, 0, call == FLASH_CUT);
 		return call == FLASH_CUT ? flash_errno(EIO) : fd_new(found->node);
@@ -280,8 +323,11 @@ static ssize_t flash_write(struct flash_node *n, uint64_t off, const void *src, 
 			if (&flash.node[flash.now.name[i].node] == n)
 				flash.on_slot_write(flash.user, flash.now.name[i].path);
 	call = flash_call();
-	if (call == FLASH_OFF)
-		return flash_errno(EIO);
+	if (call == FLASH_OFF || (call == FLASH_FAILS && flash.failure != FLASH_SHORT) ||
+		node_is_bad(n, off, len, true))
+		return flash_error(call);
+	if (call == FLASH_FAILS && len > 1)
+		len /= 2;
 	power_file_write(&n->file, off, src, len, call == FLASH_CUT);
 	node_mark(n, off, len, false);
 	return call == FLASH_CUT ? flash_errno(EIO) : (ssize_t)len;
@@ -290,9 +336,12 @@ static ssize_t flash_write(struct flash_node *n, uint64_t off, const void *src, 
 /* The directory's names, or the file's bytes. */
 static int flash_sync(struct flash_node *n)
 {
+	enum flash_call call = flash_call();
 	unsigned kept = 0;
-	if (flash_call() != FLASH_FINE)
-		return flash_errno(EIO);
+	if (call == FLASH_FAILS && flash.failure != FLASH_SHORT && !n->is_directory)
+		power_file_lose(&n->file);
+	if (call != FLASH_FINE && !(call == FLASH_FAILS && flash.failure == FLASH_SHORT))
+		return flash_error(call);
 	if (!n->is_directory) {
 		power_file_sync(&n->file);
 		return 0;
@@ -340,6 +389,10 @@ int __real_rename(const char *from, const char *to);
 int __wrap_rename(const char *from, const char *to);
 int __real_unlink(const char *path);
 int __wrap_unlink(const char *path);
+int __real_posix_fadvise(int fd, off_t off, off_t len, int advice);
+int __wrap_posix_fadvise(int fd, off_t off, off_t len, int advice);
+char *__real_realpath(const char *path, char *out);
+char *__wrap_realpath(const char *path, char *out);
 int __real_flock(int fd, int how);
 int __wrap_flock(int fd, int how);
 int __real_ioctl(int fd, unsigned long request, ...);
@@ -377,6 +430,8 @@ ssize_t __wrap_pread(int fd, void *dst, size_t len, off_t off)
 		return 0;
 	if (len > n->file.now_len - at)
 		len = (size_t)(n->file.now_len - at);
+	if (node_is_bad(n, at, len, false))
+		return flash_errno(EIO);
 	memcpy(dst, n->file.now + at, len);
 	node_mark(n, at, len, true);
 	return (ssize_t)len;
@@ -414,7 +469,7 @@ int __wrap_ftruncate(int fd, off_t bytes)
 	if (n == NULL)
 		return __real_ftruncate(fd, bytes);
 	call = flash_call();
-	if (call == FLASH_OFF)
+	if (call == FLASH_OFF || (call == FLASH_FAILS && flash.failure == FLASH_EIO))
 		return flash_errno(EIO);
 	power_file_truncate(&n->file, (uint64_t)bytes, call == FLASH_CUT);
 	return call == FLASH_CUT ? flash_errno(EIO) : 0;
@@ -459,8 +514,8 @@ int __wrap_rename(const char *from, const char *to)
 	if (found == NULL)
 		return flash_errno(ENOENT);
 	call = flash_call();
-	if (call == FLASH_OFF)
-		return flash_errno(EIO);
+	if (call == FLASH_OFF || (call == FLASH_FAILS && flash.failure != FLASH_SHORT))
+		return flash_error(call);
 	flash_rename(from, to, found->node, call == FLASH_CUT);
 	return call == FLASH_CUT ? flash_errno(EIO) : 0;
 }
@@ -475,8 +530,30 @@ int __wrap_unlink(const char *path)
 	if (found == NULL || flash.is_off)
 		return flash_errno(found ? EIO : ENOENT);
 	call = flash_call();
+	if (call == FLASH_FAILS && flash.failure == FLASH_EIO)
+		return flash_errno(EIO);
 	flash_rename(path, "", found->node, call == FLASH_CUT);
 	return call == FLASH_CUT ? flash_errno(EIO) : 0;
+}
+
+/* As far as it is not waiting to be written, what is read next comes from the medium. */
+int __wrap_posix_fadvise(int fd, off_t off, off_t len, int advice)
+{
+	struct flash_node *n = node_of_fd(fd);
+	if (n == NULL)
+		return __real_posix_fadvise(fd, off, len, advice);
+	if (advice == POSIX_FADV_DONTNEED && off == 0 && len == 0)
+		power_file_drop_cache(&n->file);
+	return 0;
+}
+
+/* There are no links. */
+char *__wrap_realpath(const char *path, char *out)
+{
+	if (!is_ours(path))
+		return __real_realpath(path, out);
+	assert_null(out);
+	return node_at(path) ? strdup(path) : NULL;
 }
 
 int __wrap_flock(int fd, int how)

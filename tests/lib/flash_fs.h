@@ -6,7 +6,10 @@
  *
  * Each changing call counts: open that creates or empties, write, pwrite, fsync, fdatasync, ftruncate, rename, unlink.
  * The one at the cut and every call after it fail with EIO. Then, sector by sector and name by name, what was not
- * synced is kept or lost, in no order: bytes by fsync of the file, names by fsync of the directory. */
+ * synced is kept or lost, in no order: bytes by fsync of the file, names by fsync of the directory.
+ *
+ * Or a call fails, and the power stays on. What readers then see is what was written, as a page cache has it, until
+ * they drop it (POSIX_FADV_DONTNEED); the medium has what was synced. */
 #ifndef TESTS_LIB_FLASH_FS_H
 #define TESTS_LIB_FLASH_FS_H
 
@@ -17,6 +20,7 @@
 #define FLASH_MOST_NAMES  48u
 #define FLASH_MOST_OPEN   32u
 #define FLASH_NAME_BYTES  64u
+#define FLASH_PAGE_BYTES  4096u
 #define FLASH_MOST_CHANGE 64u /* of names, not synced */
 
 struct flash_node {
@@ -24,6 +28,8 @@ struct flash_node {
 	bool is_used, is_directory;
 	uint8_t *read_back; /* of a slot: a flag a byte, read since it was written */
 	size_t slot_bytes;
+	bool *bad_page; /* FLASH_PAGE_BYTES each: cannot be read, until it is written as a whole */
+	size_t num_pages;
 };
 
 struct flash_name {
@@ -34,6 +40,12 @@ struct flash_name {
 struct flash_names {
 	struct flash_name name[FLASH_MOST_NAMES];
 	unsigned count;
+};
+
+enum flash_failure {
+	FLASH_EIO,   /* a sync that fails loses what waited for it: readers see it, the medium never will */
+	FLASH_FULL,  /* ENOSPC: of what is written, made or synced */
+	FLASH_SHORT, /* a write takes half of it */
 };
 
 /* from empty: a new name; to empty: a name that goes. */
@@ -49,8 +61,12 @@ struct flash_fs {
 	unsigned num_changes;
 	int open_node[FLASH_MOST_OPEN]; /* -1: free */
 	uint64_t calls, cut_at;         /* changing calls; the one at which the power goes, 0: never */
+	uint64_t fail_at;               /* the one that fails, with the power on; 0: none */
+	enum flash_failure failure;
 	bool is_off;
 	size_t tear;
+	/* Before a changing call counts. */
+	void (*before_call)(void *user);
 	/* Before the bytes of a slot change. */
 	void (*on_slot_write)(void *user, const char *path);
 	void *user;
@@ -67,6 +83,9 @@ void flash_add_directory(const char *path);
 void flash_add_slot(const char *path, const void *, size_t len, bool is_device);
 /* The power comes back; every open file is gone. The next cut is set by the caller. */
 void flash_power_on(enum power_luck, uint64_t seed);
+
+/* A page of a file, counted from 0, cannot be read from now on, nor written in part. */
+void flash_spoil(const char *path, size_t page);
 
 /* What a cut now would leave at least; NULL: no such file. */
 const uint8_t *flash_durable(const char *path, size_t *len);

@@ -1,9 +1,9 @@
 #include "tests/lib/life_run.h"
 
-#include "carousel-rx/daemon/boot_directory.h"
 #include "carousel-rx/daemon/storage_files.h"
 #include "carousel-rx/receiver.h"
 #include "carousel-rx/store/store_internal.h"
+#include "tests/lib/cut_fork.h"
 #include "tests/lib/fake_tx.h"
 #include "tests/lib/flash_fs.h"
 #include "tests/lib/test.h"
@@ -28,7 +28,6 @@
 #define LIFE_TRIES       3u
 
 static const char *const life_slot[2] = {FLASH_ROOT "/slot0", FLASH_ROOT "/slot1"};
-static const char *const life_flag[2] = {LIFE_BOOT "/slot0", LIFE_BOOT "/slot1"};
 
 /* ---- on the air -------------------------------------------------------------------------------- */
 
@@ -132,13 +131,13 @@ static void air_fill_slots(struct life_air *air)
 	}
 }
 
-struct life_air *life_air_new(const struct life_shape *shape)
+static struct life_air *life_air_new(const struct life_shape *shape)
 {
 	struct life_air *air = calloc(1, sizeof(*air));
 	struct fake_object *o;
 	assert_non_null(air);
 	air->shape = *shape;
-	store_fixture_init(&air->fixture, &shape->image);
+	store_fixture_init_sub_blocks(&air->fixture, &shape->image, shape->sub_blocks);
 	fake_tx_init(&air->tx, 4001, 10);
 	fake_image_init_bytes(
 		&air->image, &air->tx, LIFE_CLASS, LIFE_NEW, air->fixture.data, &air->fixture.image.layout);
@@ -156,7 +155,7 @@ struct life_air *life_air_new(const struct life_shape *shape)
 	return air;
 }
 
-void life_air_free(struct life_air *air)
+static void life_air_free(struct life_air *air)
 {
 	for (size_t i = 0; i < air->count; i++)
 		free(air->packet[i].data);
@@ -171,13 +170,24 @@ void life_air_free(struct life_air *air)
 
 /* ---- the box ----------------------------------------------------------------------------------- */
 
+/* How the power goes, and what is left of what was not synced. */
+struct life_cut {
+	enum power_luck luck;
+	size_t tear;
+	uint64_t at;        /* changing call */
+	uint64_t second_at; /* calls after the first restart; 0: never */
+};
+
 struct life {
 	const struct life_air *air;
-	const struct life_case *c;
+	const struct life_sweep *sweep;
+	bool is_child; /* one trouble of all, to its end */
+	struct life_cut cut;
+	uint64_t first, tried; /* the call from which on there is trouble; how often, by the children */
 	struct storage_files files;
 	struct carousel_rx_storage storage;
-	struct boot_directory directory;
-	struct carousel_boot loader, boot; /* the daemon's, and the same with questions asked */
+	struct life_loader loader;
+	struct carousel_boot adapter, boot; /* the daemon's, and the same with questions asked */
 	struct carousel_rx *rx;
 	uint64_t now_ns, seed;
 	size_t turn;
@@ -220,15 +230,9 @@ static uint32_t life_version(const struct life *l, int slot)
 	return 0;
 }
 
-static void life_read_flag(int slot, char text[16])
+static void life_read_flag(const struct life *l, int slot, char text[16])
 {
-	size_t len = 0;
-	const uint8_t *data = flash_durable(life_flag[slot], &len);
-	memset(text, 0, 16);
-	if (data == NULL)
-		len = 4, data = (const uint8_t *)"good";
-	assert_true(len < 16);
-	memcpy(text, data, len);
+	life_loader_flag(l->air->shape.loader, LIFE_BOOT, slot, text);
 }
 
 static bool life_is_bootable(const char *flag)
@@ -240,7 +244,7 @@ static void life_check_flags(struct life *l, bool is_all)
 {
 	for (int slot = 0; slot < 2; slot++) {
 		char flag[16];
-		life_read_flag(slot, flag);
+		life_read_flag(l, slot, flag);
 		if (is_all || strcmp(flag, l->flags[slot]) != 0)
 			assert_true(!life_is_bootable(flag) || life_version(l, slot) != 0);
 		memcpy(l->flags[slot], flag, sizeof(flag));
@@ -252,7 +256,7 @@ static void life_on_slot_write(void *user, const char *path)
 	const struct life *l = user;
 	int slot = strcmp(path, life_slot[1]) == 0;
 	char flag[16];
-	life_read_flag(slot, flag);
+	life_read_flag(l, slot, flag);
 	assert_int_not_equal(slot, l->running);
 	assert_false(life_is_bootable(flag));
 }
@@ -260,13 +264,13 @@ static void life_on_slot_write(void *user, const char *path)
 static int life_boot_state(void *user, struct carousel_boot_state *state)
 {
 	struct life *l = user;
-	return l->loader.state(l->loader.user, state);
+	return l->adapter.state(l->adapter.user, state);
 }
 
 static int life_mark_bad(void *user, int slot)
 {
 	struct life *l = user;
-	return l->loader.mark_bad(l->loader.user, slot);
+	return l->adapter.mark_bad(l->adapter.user, slot);
 }
 
 static int life_try_slot(void *user, int slot, unsigned tries)
@@ -277,13 +281,13 @@ static int life_try_slot(void *user, int slot, unsigned tries)
 		assert_true(flash_was_read_back(life_slot[slot], l->air->image.len));
 		assert_true(life_holds(l, slot, LIFE_NEW));
 	}
-	return l->loader.try_slot(l->loader.user, slot, tries);
+	return l->adapter.try_slot(l->adapter.user, slot, tries);
 }
 
 static int life_confirm(void *user, int slot)
 {
 	struct life *l = user;
-	return l->loader.confirm(l->loader.user, slot);
+	return l->adapter.confirm(l->adapter.user, slot);
 }
 
 static void life_event(void *user, const struct carousel_rx_event *e)
@@ -355,9 +359,15 @@ static bool life_start(struct life *l)
 		.boot_tries = LIFE_TRIES};
 	int result;
 	snprintf(version, sizeof(version), "%u", life_version(l, l->running));
-	result = storage_files_open(&l->files, &files, &l->storage);
-	if (result == 0)
-		result = carousel_rx_new(&l->rx, &config, l->now_ns);
+	for (unsigned i = 0; i < 2; i++) {
+		result = storage_files_open(&l->files, &files, &l->storage);
+		if (result == 0)
+			result = carousel_rx_new(&l->rx, &config, l->now_ns);
+		/* What failed once makes the daemon end, and be started again. */
+		if (result == 0 || flash.is_off || l->sweep->trouble != LIFE_FAILURES)
+			break;
+		life_halt(l);
+	}
 	assert_true(result == 0 || flash.is_off);
 	return result == 0 && life_work(l);
 }
@@ -365,15 +375,18 @@ static bool life_start(struct life *l)
 /* What the boot loader does, then the receiver's start; false when the power went. */
 static bool life_boot(struct life *l)
 {
-	int result = boot_directory_init(&l->directory, LIFE_BOOT, &l->loader);
-	assert_int_equal(result, 0);
+	enum life_loader_kind kind = l->air->shape.loader;
+	int result;
 	l->boot = (struct carousel_boot){l, life_boot_state, life_mark_bad, life_try_slot, life_confirm};
 	life_check_flags(l, true);
-	result = boot_directory_boot(&l->directory, &l->running);
+	result = life_loader_boot(kind, LIFE_BOOT, &l->running);
+	if (result && !flash.is_off && l->sweep->trouble == LIFE_FAILURES)
+		result = life_loader_boot(kind, LIFE_BOOT, &l->running);
 	life_check_flags(l, false);
 	if (flash.is_off)
 		return false;
 	assert_int_equal(result, 0);
+	life_loader_open(&l->loader, kind, LIFE_BOOT, l->running, &l->adapter);
 	l->trial_packets = 0;
 	l->must_reboot = false;
 	l->trial_boots += l->running == 1 && strncmp(l->flags[1], "trial", 5) == 0;
@@ -387,17 +400,12 @@ static void life_check_store(const struct life *l)
 	const struct store *s = l->rx->store;
 	size_t len;
 	const uint8_t *slot = flash_durable(life_slot[1], &len);
-	if (!s->has_tables || s->phase == STORE_OPENING)
+	if (!s->has_tables || s->phase == STORE_OPENING || l->sweep->trouble != LIFE_CUTS)
 		return;
-	for (uint32_t sbn = 0; sbn < s->geometry.blocks; sbn++) {
-		for (uint32_t esi = 0; esi < s->map.block[sbn].real; esi++) {
-			uint64_t off = geometry_offset(&s->geometry, sbn, esi);
-			if (map_is_own(&s->map, sbn, esi) && flash_is_synced(life_slot[1]))
-				assert_int_equal(memcmp(slot + off, l->air->image.bytes + off,
-							 geometry_own_bytes(&s->geometry, sbn, esi)),
-					0);
-		}
-	}
+	for (uint32_t sbn = 0; flash_is_synced(life_slot[1]) && sbn < s->geometry.blocks; sbn++)
+		for (uint32_t esi = 0; esi < s->map.block[sbn].real; esi++)
+			if (map_is_own(&s->map, sbn, esi) && !store_fixture_is_own(&l->air->fixture, sbn, esi, slot))
+				fail_msg("symbol %u of block %u is called there", esi, sbn);
 	if (s->phase == STORE_COMPLETE || s->phase == STORE_VERIFYING || s->phase == STORE_VERIFIED)
 		assert_true(life_holds(l, 1, LIFE_NEW));
 }
@@ -424,10 +432,10 @@ static void life_restart(struct life *l)
 {
 	do {
 		life_halt(l);
-		flash_power_on(l->c->luck, l->c->seed + l->cuts);
+		flash_power_on(l->cut.luck, l->cut.at + l->cuts);
 		l->cuts++;
-		if (l->cuts == 1 && l->c->second_at)
-			flash.cut_at = flash.calls + l->c->second_at;
+		if (l->cuts == 1 && l->cut.second_at)
+			flash.cut_at = flash.calls + l->cut.second_at;
 	} while (!life_boot(l));
 	l->num_taken = l->num_synced;
 	life_check_store(l);
@@ -477,7 +485,9 @@ static bool life_flush(struct life *l)
 	assert_int_equal(carousel_rx_flush(l->rx, l->now_ns), 0);
 	if (!life_work(l))
 		return false;
-	l->num_synced = taken;
+	/* What failed is not synced, whoever asked for it. */
+	if (l->sweep->trouble == LIFE_CUTS)
+		l->num_synced = taken;
 	return true;
 }
 
@@ -505,7 +515,7 @@ static void life_step(struct life *l)
 		else
 			l->must_reboot = true;
 	}
-	if (!p->is_image || test_random(&l->seed) % 100 >= l->c->loss_percent)
+	if (!p->is_image || test_random(&l->seed) % 100 >= l->sweep->loss_percent)
 		is_on = life_hear(l, p);
 	if (is_on && l->turn % LIFE_FLUSH_EVERY == 0)
 		is_on = life_flush(l);
@@ -517,54 +527,128 @@ static void life_step(struct life *l)
 
 static void life_check_end(struct life *l)
 {
-	static const char *const order[] = {"0 1\n", "1 0\n"};
 	bool is_healthy = l->air->shape.story == LIFE_HEALTHY;
-	const uint8_t *text;
-	size_t len;
 	assert_true(life_holds(l, 0, LIFE_OLD));
 	assert_true(l->trial_boots <= (is_healthy ? LIFE_TRIES : LIFE_TRIES * LIFE_ATTEMPTS));
 	if (!is_healthy) {
 		assert_false(life_is_bootable(l->flags[1]));
 		return;
 	}
-	text = flash_durable(LIFE_BOOT "/order", &len);
-	assert_memory_equal(text, order[1], 4);
-	assert_string_equal(l->flags[1], "good\n");
+	assert_int_equal(life_loader_first(l->air->shape.loader, LIFE_BOOT), 1);
+	assert_string_equal(l->flags[1], "good");
 	assert_true(life_holds(l, 1, LIFE_NEW));
 }
 
 static void life_blank(struct life *l)
 {
 	const struct life_air *air = l->air;
-	flash_init(l->c->tear);
+	flash_init(512);
 	flash_add_directory(LIFE_STATE);
 	flash_add_directory(LIFE_BOOT);
 	for (int slot = 0; slot < 2; slot++)
 		flash_add_slot(life_slot[slot], air->old[slot], air->slot_bytes, air->shape.is_device);
+	life_loader_blank(air->shape.loader, LIFE_BOOT);
+	flash.calls = 0;
 	flash.on_slot_write = life_on_slot_write;
 	flash.user = l;
 }
 
-uint64_t life_run(const struct life_air *air, const struct life_case *c)
+/* ---- trouble ------------------------------------------------------------------------------------- */
+
+static bool life_fork(struct life *l, const char *what, unsigned how, uint64_t n)
 {
-	struct life l = {.air = air, .c = c, .now_ns = 1000000000, .seed = c->seed * 7919 + 1};
+	char text[128];
+	snprintf(text, sizeof(text), "boot loader %s: %s, way %u, at call %llu, then %llu",
+		life_loader_name(l->air->shape.loader), what, how, (unsigned long long)n,
+		(unsigned long long)l->cut.second_at);
+	l->is_child = cut_fork(text);
+	return l->is_child;
+}
+
+static void life_trouble_cut(struct life *l, uint64_t n)
+{
+	static const struct life_cut cuts[] = {{.luck = POWER_ALL_LOST, .tear = 512},
+		{.luck = POWER_ALL_KEPT, .tear = 512}, {.luck = POWER_RANDOM, .tear = 1},
+		{.luck = POWER_RANDOM, .tear = 512}, {.luck = POWER_RANDOM, .tear = 4096}};
+	for (unsigned how = 0; how < sizeof(cuts) / sizeof(cuts[0]) && !l->is_child; how++) {
+		l->cut = cuts[how];
+		l->cut.at = n;
+		/* Every other time again while recovering. */
+		l->cut.second_at = (n + how) % 2 ? 1 + (n * 7 + how) % 23 : 0;
+		l->tried += l->cut.second_at ? 2 : 1;
+		life_fork(l, "power cut", how, n);
+	}
+	if (l->is_child) {
+		flash.tear = l->cut.tear;
+		flash.cut_at = n;
+	}
+}
+
+static void life_trouble_failure(struct life *l, uint64_t n)
+{
+	static const enum flash_failure failures[] = {FLASH_EIO, FLASH_FULL, FLASH_SHORT};
+	for (unsigned how = 0; how < sizeof(failures) / sizeof(failures[0]) && !l->is_child; how++) {
+		l->tried++;
+		flash.failure = failures[how];
+		life_fork(l, "failure", how, n);
+	}
+	if (l->is_child)
+		flash.fail_at = n;
+}
+
+static void life_trouble_bad_page(struct life *l, uint64_t n)
+{
+	static const char *const paths[] = {FLASH_ROOT "/slot1", LIFE_STATE "/journal"};
+	size_t pages[] = {l->air->slot_bytes / FLASH_PAGE_BYTES + 1, 4};
+	for (unsigned how = 0; how < 2 && !l->is_child; how++) {
+		l->tried++;
+		if (life_fork(l, "bad page", how, n))
+			flash_spoil(paths[how], (size_t)(n * 7 % pages[how]));
+	}
+}
+
+/* Before each changing call: this is where trouble comes, in every way, each in a child. */
+static void life_before_call(void *user)
+{
+	struct life *l = user;
+	uint64_t n = flash.calls + 1;
+	if (l->is_child || n < l->first || n % l->sweep->every ||
+		n / l->sweep->every % l->sweep->parts != l->sweep->part)
+		return;
+	if (l->sweep->trouble == LIFE_CUTS)
+		life_trouble_cut(l, n);
+	else if (l->sweep->trouble == LIFE_FAILURES)
+		life_trouble_failure(l, n);
+	else
+		life_trouble_bad_page(l, n);
+}
+
+/* From call `first` on there is trouble. Returns the changing calls of a life without. */
+static uint64_t life_run(const struct life_air *air, const struct life_sweep *sweep, uint64_t first, uint64_t *tried)
+{
+	struct life l = {.air = air, .sweep = sweep, .first = first, .now_ns = 1000000000, .seed = 7920};
 	uint64_t calls;
 	l.files.lock_fd = -1;
 	for (int i = 0; i < RX_NUM_FILES; i++)
 		l.files.fds[i] = -1;
 	life_blank(&l);
-	flash.cut_at = c->cut_at;
+	flash.before_call = life_before_call;
 	if (!life_boot(&l))
 		life_restart(&l);
 	for (unsigned heard = 0; !life_has_ended(&l); heard++) {
-		assert_true(heard < LIFE_MOST_HEARD);
+		if (heard == LIFE_MOST_HEARD)
+			fail_msg("the life does not end: slot %d runs, state %d, flags %s, %s", l.running,
+				carousel_rx_state(l.rx), l.flags[0], l.flags[1]);
 		life_step(&l);
 	}
 	/* And it stays so. */
 	life_reboot(&l);
 	assert_true(life_has_ended(&l));
 	life_check_end(&l);
+	if (l.is_child)
+		cut_fork_end();
 	calls = flash.calls;
+	*tried = l.tried;
 	life_halt(&l);
 	flash_deinit();
 	free(l.taken);
@@ -573,23 +657,11 @@ uint64_t life_run(const struct life_air *air, const struct life_case *c)
 
 uint64_t life_sweep(const struct life_sweep *sweep)
 {
-	static const size_t tears[] = {1, 512, 4096};
 	struct life_air *air = life_air_new(sweep->shape);
-	struct life_case c = {.loss_percent = sweep->loss_percent, .seed = 1, .tear = 512};
-	uint64_t calls = life_run(air, &c), tried = 0;
-	for (uint64_t n = 1; n <= calls; n += sweep->every) {
-		if (n / sweep->every % sweep->parts != sweep->part)
-			continue;
-		/* Lost, kept, and torn at each kind of boundary; every other time again while recovering. */
-		for (unsigned how = 0; how < 5; how++) {
-			c.luck = how == 0 ? POWER_ALL_LOST : how == 1 ? POWER_ALL_KEPT : POWER_RANDOM;
-			c.tear = how < 2 ? 512 : tears[how - 2];
-			c.cut_at = n;
-			c.second_at = (n + how) % 2 ? 1 + (n * 7 + how) % 23 : 0;
-			life_run(air, &c);
-			tried += c.second_at ? 2 : 1;
-		}
-	}
+	uint64_t first = 1, tried;
+	if (sweep->last)
+		first = life_run(air, sweep, UINT64_MAX, &tried) - sweep->last;
+	life_run(air, sweep, first, &tried);
 	life_air_free(air);
 	return tried;
 }

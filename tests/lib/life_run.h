@@ -1,12 +1,12 @@
-/* life_run.h - a box's life from blank to updated, or to having given up, with power cuts anywhere.
+/* life_run.h - a box's life from blank to updated, or to having given up, with power cuts and failing calls anywhere.
  *
- * The real receiver with the daemon's own storage files and boot directory, over the medium of flash_fs.h: reception,
- * read-back, boot flags, state files, reboot, trial, confirmation, or falling back when the tries are used up. The
- * cut may come in the boot loader, too. */
+ * The real receiver with the daemon's own storage files and boot loader adapters, over the medium of flash_fs.h:
+ * reception, read-back, boot flags, state files, reboot, trial, confirmation, or falling back when the tries are used
+ * up. The cut may come in the boot loader, too, and in the programs that the adapters call. */
 #ifndef TESTS_LIB_LIFE_RUN_H
 #define TESTS_LIB_LIFE_RUN_H
 
-#include "tests/lib/power_file.h"
+#include "tests/lib/life_loader.h"
 #include "tests/lib/store_fixture.h"
 
 enum life_story {
@@ -21,34 +21,29 @@ struct life_shape {
 	bool comes_late; /* most of the source pass is over: symbols lie in foreign places */
 	bool has_index;  /* the chunk index is on the air */
 	enum life_story story;
+	enum life_loader_kind loader;
+	uint16_t sub_blocks; /* N of RaptorQ; 0: one */
 };
 
-struct life_case {
-	unsigned loss_percent;
-	size_t tear;
-	enum power_luck luck;
-	uint64_t seed;
-	uint64_t cut_at;    /* changing call; 0: never */
-	uint64_t second_at; /* calls after the first restart; 0: never */
+/* What comes over the box. */
+enum life_trouble {
+	LIFE_CUTS,      /* the power goes: unsynced data lost, kept, or torn; every other time again while recovering */
+	LIFE_FAILURES,  /* one call fails, and the power stays: EIO, no space, half a write; what was to be synced is
+			   lost */
+	LIFE_BAD_PAGES, /* a page of the slot that is received into, or of the journal, cannot be read any more */
 };
 
-/* What is on the air, and the shape it is for. */
-struct life_air;
-struct life_air *life_air_new(const struct life_shape *);
-void life_air_free(struct life_air *);
-
-/* Lives the life to its end, starting again after each cut. Fails the cmocka test when a rule of life_rules() is
- * broken. Returns the changing calls of the whole. */
-uint64_t life_run(const struct life_air *, const struct life_case *);
-/* What is checked, a line each, for people. */
-const char *life_rules(void);
-
-/* `every` one of all cut points, in all lucks and tears, every other time with a second cut while recovering. Those
- * whose number modulo `parts` is `part`. Returns how many cuts. */
+/* Lives a life to its end again and again, with its trouble at `every`-th of all calls that change something, of those
+ * one of `parts` parts, or among the last so many. Fails the cmocka test when a rule of life_rules() is broken.
+ * Returns how many cuts, or failures. */
 struct life_sweep {
 	const struct life_shape *shape;
+	enum life_trouble trouble;
 	unsigned loss_percent, every, part, parts;
+	uint64_t last; /* only so many calls before the end; 0: all */
 };
 uint64_t life_sweep(const struct life_sweep *);
+/* What is checked, a line each, for people. */
+const char *life_rules(void);
 
 #endif

@@ -99,6 +99,25 @@ void power_file_sync(struct power_file *f)
 	file_forget(f);
 }
 
+void power_file_lose(struct power_file *f)
+{
+	file_forget(f);
+}
+
+void power_file_drop_cache(struct power_file *f)
+{
+	f->now_len = 0;
+	if (f->durable_len)
+		file_put(&f->now, &f->now_cap, &f->now_len, 0, f->durable, (size_t)f->durable_len);
+	for (size_t i = 0; i < f->num_changes; i++) {
+		const struct power_change *c = &f->change[i];
+		if (c->is_truncate)
+			file_cut_to(&f->now, &f->now_cap, &f->now_len, c->off);
+		else
+			file_put(&f->now, &f->now_cap, &f->now_len, c->off, c->data, c->len);
+	}
+}
+
 /* Keeps a write's sectors each by its own luck. */
 static void file_keep_some(
 	struct power_file *f, const struct power_change *c, enum power_luck luck, size_t tear, uint64_t *seed)

@@ -36,6 +36,9 @@ void power_file_deinit(struct power_file *);
 void power_file_write(struct power_file *, uint64_t off, const void *, size_t, bool is_cut);
 void power_file_truncate(struct power_file *, uint64_t bytes, bool is_cut);
 void power_file_sync(struct power_file *);
+/* A sync that failed: what waited for it is lost, and readers see it all the same until the cache is dropped. */
+void power_file_lose(struct power_file *);
+void power_file_drop_cache(struct power_file *);
 /* The power comes back: writes are torn at multiples of `tear`. */
 void power_file_on(struct power_file *, enum power_luck, size_t tear, uint64_t *seed);
 

@@ -5,6 +5,8 @@
 #include "tests/lib/cut_fork.h"
 #include "tests/lib/test.h"
 
+#include <stdio.h>
+
 #define RUN_SYNC_EVERY 37u /* symbols */
 #define RUN_SLOW_TURNS 4u  /* between the beginning and the end of a job in the background */
 #define RUN_JOBS_EVERY 5u
@@ -220,7 +222,7 @@ static void run_receive(struct run *r)
 	for (unsigned heard = 0; run_progress(r).phase == STORE_RECEIVING; heard++) {
 		struct run_symbol s;
 		bool is_on = true;
-		r->is_busy = r->c->luck == POWER_RANDOM;
+		r->is_busy = r->is_small;
 		assert_true(heard < RUN_MOST_HEARD);
 		if (!run_next_symbol(r, &s) || test_random(&r->seed) % 100 < r->c->loss_percent)
 			continue;
@@ -257,22 +259,24 @@ static void run_finish(struct run *r)
 static void run_before_call(void *user)
 {
 	static const struct run_cut cuts[2][3] = {
-		{{.luck = POWER_ALL_LOST, .tear = 512}, {.luck = POWER_ALL_KEPT, .tear = 512},
-			{.luck = POWER_RANDOM, .tear = 4096}},
+		{{.luck = POWER_ALL_LOST, .tear = 512}, {.luck = POWER_ALL_KEPT, .tear = 512}},
 		{{.luck = POWER_RANDOM, .tear = 1}, {.luck = POWER_RANDOM, .tear = 512},
 			{.luck = POWER_RANDOM, .tear = 4096}},
 	};
 	struct run *r = user;
 	uint64_t n = r->storage.calls + 1;
+	char what[96];
 	if (r->is_child || n % r->c->every || n / r->c->every % r->c->parts != r->c->part)
 		return;
-	for (unsigned how = 0; how < 3; how++) {
+	for (unsigned how = 0; how < 3 && cuts[r->is_small][how].tear; how++) {
 		r->cut = cuts[r->is_small][how];
 		r->cut.at = n;
 		/* Every other time again while recovering. */
 		r->cut.second_at = (n + how) % 2 ? 1 + (n * 7 + how) % 23 : 0;
 		r->tried += r->cut.second_at ? 2 : 1;
-		r->is_child = cut_fork();
+		snprintf(what, sizeof(what), "power cut at call %llu, way %u, then %llu", (unsigned long long)n, how,
+			(unsigned long long)r->cut.second_at);
+		r->is_child = cut_fork(what);
 		if (r->is_child) {
 			r->storage.tear = r->cut.tear;
 			r->storage.cut_at = n;
