@@ -16,7 +16,8 @@ const char *const channel_config_keys[] = {
 static int channel_number(const char *text, double max, double *value)
 {
 	char *end;
-	if (!((*text >= '0' && *text <= '9') || *text == '.'))
+	/* strtod() would take hexadecimal numbers, too. */
+	if (!((*text >= '0' && *text <= '9') || *text == '.') || text[strspn(text, "0123456789.eE+-%")] != '\0')
 		return CAROUSEL_E_SYNTAX;
 	*value = strtod(text, &end);
 	if (*end == '%') {

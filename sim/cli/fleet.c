@@ -51,6 +51,8 @@ int sim_merge(const struct cli *cli, int argc, char **argv)
 	int status = cli_options(cli, options, sizeof options / sizeof options[0], &argc, argv, 1, 1000000);
 	if (status != CLI_OK)
 		return status == CLI_HELP ? CLI_OK : status;
+	if (plot_check(cli, output.plot) != CLI_OK)
+		return CLI_USAGE;
 	status = load_report(cli, argv[1], &all);
 	for (int i = 2; i < argc && status == CLI_OK; i++) {
 		status = load_report(cli, argv[i], &next);

@@ -166,6 +166,8 @@ int jobs_verb(const struct cli *cli, int argc, char **argv, jobs_play_fn play, u
 	int status = cli_options(cli, options, sizeof options / sizeof options[0], &argc, argv, 1, 1), result;
 	if (status != CLI_OK)
 		return status == CLI_HELP ? CLI_OK : status;
+	if (plot_check(cli, output.plot) != CLI_OK)
+		return CLI_USAGE;
 	if (shard >= shards)
 		return cli_usage(cli, "--shard must be less than --shards");
 	status = load_scenario(cli, argv[1], seed == UINT64_MAX ? NULL : &seed, &scenario);

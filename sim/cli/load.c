@@ -5,8 +5,10 @@
 #include "common/io/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LOAD_MAX_REPORT_BYTES (64u << 20)
@@ -36,14 +38,33 @@ static int load_beside(void *user, const char *name, size_t limit, char **text, 
 	return result ? result : load_file(path, limit, text, len);
 }
 
+/* Without waiting for whoever might write into a pipe. */
+static int open_file(const char *path, FILE **file)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	int result = 0;
+	*file = NULL;
+	if (fd < 0)
+		return file_error(errno);
+	if (fstat(fd, &st) != 0)
+		result = file_error(errno);
+	else if (!S_ISREG(st.st_mode))
+		result = CAROUSEL_E_NOT_FOUND;
+	else if ((*file = fdopen(fd, "r")) == NULL)
+		result = file_error(errno);
+	if (result != 0)
+		(void)close(fd);
+	return result;
+}
+
 static int open_beside(void *user, const char *name, FILE **file)
 {
 	char path[LOAD_PATH_BYTES];
 	int result = load_path(user, name, path);
 	if (result != 0)
 		return result;
-	*file = fopen(path, "re");
-	return *file ? 0 : file_error(errno);
+	return open_file(path, file);
 }
 
 int load_scenario(const struct cli *cli, const char *path, const uint64_t *seed, struct scenario **scenario)

@@ -28,7 +28,9 @@ int output_report(const struct cli *, const struct output *, const struct report
 /* A bar on stderr, when that is a terminal; done: 0 to 1, 1 ends it. */
 void progress_bar(double done);
 
-/* sim/cli/plot.c: completion curves, overhead and bursts as SVG or HTML by gnuplot. Returns the exit status. */
+/* sim/cli/plot.c: whether a plot can be called so (NULL: there is none); says why not. Returns the exit status. */
+int plot_check(const struct cli *, const char *path);
+/* Completion curves, overhead and bursts as SVG or HTML by gnuplot. Returns the exit status. The path has been checked. */
 int plot_report(const struct cli *, const char *path, const struct report *);
 
 #endif

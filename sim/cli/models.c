@@ -89,11 +89,15 @@ int sim_fit(const struct cli *cli, int argc, char **argv)
 		return result == CLI_HELP ? CLI_OK : result;
 	result = file_read(argv[1], TRACE_MAX_BYTES, NULL, &text, &len);
 	if (result != 0)
-		return cli_fail(cli, "%s: %s", argv[1], carousel_strerror(result));
+		return cli_fail(cli, "%s: %s", argv[1],
+			result == CAROUSEL_E_ARGUMENT ? "not a file" : carousel_strerror(result));
 	result = trace_parse(&trace, NULL, text, len, &line);
 	memory_free(NULL, text);
 	if (result != 0)
-		return cli_fail(cli, "%s:%u: %s", argv[1], line, carousel_strerror(result));
+		return cli_fail(cli,
+			"%s:%u: %s (the first line is \"carousel-trace 1\"; then lines RECEIVED LOST, gap, pps N, # "
+			"comment)",
+			argv[1], line ? line : 1, carousel_strerror(result));
 	result = gilbert_fit(trace, NULL, &fit);
 	trace_free(trace);
 	if (result == CAROUSEL_E_NEED_MORE)

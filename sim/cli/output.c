@@ -34,8 +34,12 @@ static void print_curves(const struct report *r)
 		const char *group = r->groups[c->group].name;
 		printf("%-16s %10llu %10u %8.2f %%", group, (unsigned long long)r->groups[c->group].boxes,
 			(unsigned)c->version, 100 * report_share_at(r, group, c->version, r->duration_ns));
+		/* Of a version that they had from the beginning there is nothing to be told. */
 		for (size_t k = 0; k < sizeof shares / sizeof shares[0]; k++)
-			print_duration(report_time_of(r, group, c->version, shares[k]));
+			if (report_share_at(r, group, c->version, 0) >= shares[k])
+				printf("  %9s", "-");
+			else
+				print_duration(report_time_of(r, group, c->version, shares[k]));
 		putchar('\n');
 	}
 }

@@ -1,5 +1,6 @@
 #include "sim/cli/load.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -129,18 +130,39 @@ static void plot_script(FILE *out, const struct report *r, const char *path)
 	fprintf(out, "unset multiplot\n");
 }
 
+int plot_check(const struct cli *cli, const char *path)
+{
+	const char *dot = path ? strrchr(path, '.') : NULL;
+	if (path && strlen(path) > 1000)
+		return cli_usage(cli, "--plot %s: too long", path);
+	if (path && (dot == NULL || (strcmp(dot, ".svg") != 0 && strcmp(dot, ".html") != 0)))
+		return cli_usage(cli, "--plot %s: plots are .svg or .html", path);
+	return CLI_OK;
+}
+
+/* gnuplot does not look whether the disk takes what it writes. */
+static bool plot_is_whole(const char *path)
+{
+	const char *end = strcmp(strrchr(path, '.'), ".svg") == 0 ? "</svg>" : "</html>";
+	char tail[64] = {0};
+	FILE *file = fopen(path, "re");
+	bool is_whole = false;
+	if (file && fseek(file, -(long)(sizeof tail - 1), SEEK_END) == 0)
+		is_whole = fread(tail, 1, sizeof tail - 1, file) > 0 && strstr(tail, end) != NULL;
+	if (file)
+		(void)fclose(file);
+	return is_whole;
+}
+
 int plot_report(const struct cli *cli, const char *path, const struct report *r)
 {
-	FILE *out;
+	FILE *out = popen("gnuplot", "w");
 	int status;
-	if (strlen(path) > 1000)
-		return cli_fail(cli, "%s: too long", path);
-	out = popen("gnuplot", "w");
 	if (out == NULL)
 		return cli_fail(cli, "gnuplot cannot be started");
 	plot_script(out, r, path);
 	status = pclose(out);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		return cli_fail(cli, "gnuplot failed on %s", path);
-	return CLI_OK;
+	return plot_is_whole(path) ? CLI_OK : cli_fail(cli, "%s: cannot be written as a whole", path);
 }

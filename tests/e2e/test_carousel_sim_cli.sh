@@ -82,7 +82,12 @@ if command -v gnuplot >/dev/null; then
 	grep -q '<svg' a.svg || fail "no SVG"
 	"$sim" merge a.json --plot a.html >/dev/null
 	grep -qi '<canvas' a.html || fail "no HTML"
+	refuses 1 "gnuplot failed on gone/a.svg" "$sim" merge a.json --plot gone/a.svg
+	ln -s /dev/full full.svg
+	refuses 1 "full.svg: cannot be written" "$sim" merge a.json --plot full.svg
 fi
+refuses 2 "a.png: plots are .svg or .html" "$sim" merge a.json --plot a.png
+refuses 2 "plots are .svg or .html" "$sim" fleet "$stories/night.ini" --plot plot
 
 # ---- the known figures, fits, plans ----
 "$sim" compare --model loss=20% --receivers 20 --json >compare.json
@@ -111,5 +116,10 @@ printf 'carousel-trace 1\n5 5\n' >short.trace
 refuses 1 "1000 packets" "$sim" fit short.trace
 printf 'carousel-trace 1\n5 5\nx\n' >bad.trace
 refuses 1 "bad.trace:3" "$sim" fit bad.trace
+mkfifo pipe.trace pipe.fleet
+refuses 1 "pipe.trace: not a file" timeout 20 "$sim" fit pipe.trace
+sed 's/^fleet = .*/fleet = pipe.fleet/' real.ini >pipe.ini
+refuses 1 "pipe.ini:13: fleet: pipe.fleet: " timeout 20 "$sim" fleet pipe.ini
+refuses 2 "0x1p-4" "$sim" compare --model loss=0x1p-4
 refuses 1 "more than 10000000 boxes" "$sim" fleet "$stories/night.ini" --scale 10000000
 echo "ok"
