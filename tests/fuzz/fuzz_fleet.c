@@ -50,16 +50,25 @@ static int see_version(void *user, const char *class_name, const char *category,
 	return 0;
 }
 
+static void see_fault(void *user, const struct fleet_import_fault *f)
+{
+	(void)user;
+	FUZZ_ASSERT(f->line && f->error && strlen(f->value) < sizeof f->value);
+	for (const char *c = f->value; *c; c++)
+		FUZZ_ASSERT(*c >= 0x20 && *c < 0x7f);
+}
+
 /* Lines that were taken are boxes with good names, none of them heard of in the future. */
 static void import(const uint8_t *data, size_t len, int (*function)(struct fleet_import *, FILE *))
 {
-	struct fleet_import im = {.now_s = 1000};
+	struct fleet_import im = {.now_s = 1000, .max_faults = 1000, .report = see_fault};
 	struct seen seen = {0};
 	FILE *file = open_bytes(data, len);
 	int result;
 	FUZZ_ASSERT(fleet_db_open(":memory:", false, &im.db) == 0);
 	result = function(&im, file);
-	FUZZ_ASSERT(result == 0 || result == CAROUSEL_E_SYNTAX || result == CAROUSEL_E_UNSUPPORTED);
+	FUZZ_ASSERT(result == 0 || result == CAROUSEL_E_SYNTAX || result == CAROUSEL_E_UNSUPPORTED ||
+		    result == CAROUSEL_E_WRONG_TYPE || result == CAROUSEL_E_REFUSED);
 	FUZZ_ASSERT(fleet_db_each(im.db, see_box, &seen) == 0);
 	FUZZ_ASSERT(fleet_db_each_version(im.db, see_version, &seen) == 0);
 	FUZZ_ASSERT(seen.boxes == seen.counted && seen.boxes <= im.taken);
