@@ -347,6 +347,9 @@ static int decode_one(struct decode *d, struct decode_block *b)
 	const struct map_block *state = &d->held.map->block[b->sbn];
 	int result;
 	b->outcome = DECODE_DONE;
+	d->held.meet_run = NULL;
+	if (d->has_index && !d->held.identities_only)
+		index_meet_block(&d->held);
 	result = held_load(&d->held, b->sbn);
 	if (result)
 		return result;

@@ -218,6 +218,9 @@ static int held_check_group(struct held *h, uint32_t group)
 			return result;
 		for (uint32_t i = 0; !is_bad && i < end - place; i++)
 			sum ^= symbol_check(data + i * size, size, place + i);
+		result = h->meet_run && !is_bad ? h->meet_run(h, place, end - place, data) : 0;
+		if (result)
+			return result;
 		place = end;
 	}
 	h->bad_own[group] = sum == g->sum && !is_bad ? 0 : g->own;
@@ -262,7 +265,7 @@ int held_load(struct held *h, uint32_t sbn)
 		const struct map_group *g = &h->map->group[sbn * h->map->group_stride + i];
 		h->rank[i] = rank;
 		rank += (uint32_t)__builtin_popcount(~g->own & map_group_mask(h->map, sbn, i));
-		h->bad_own[i] = 0;
+		h->bad_own[i] = h->good_own[i] = 0;
 		if (!h->identities_only)
 			result = held_check_group(h, i);
 		h->num_bad += (uint32_t)__builtin_popcount(h->bad_own[i]);

@@ -13,6 +13,13 @@ struct held_symbol {
 	uint8_t is_spill, has_crc, is_bad;
 };
 
+/* Records of the chunk index that were read together. */
+struct held_window {
+	uint8_t *buf;
+	size_t most, len; /* bytes: of the buffer; in it */
+	uint64_t at;      /* where in RX_INDEX */
+};
+
 /* Work memory of a block; all borrowed. */
 struct held {
 	struct place_io *io;
@@ -29,6 +36,9 @@ struct held {
 	uint8_t *scan_buf;                 /* JOURNAL_SCAN_BYTES; may be memory that decoding uses afterwards */
 	bool identities_only;              /* nothing is read back */
 	uint32_t ahead_first, ahead_count; /* own symbols that buf holds in whole */
+	/* What is read meets the index at once (index_check.h); NULL: not. Storage's errors. */
+	int (*meet_run)(struct held *, uint32_t place, uint32_t count, const uint8_t *data);
+	struct held_window window;
 	uint32_t num_bad;
 	uint32_t reset_sequence;           /* of the BLOCK record by which held_drop began the block anew; 0: none */
 	uint32_t num_read, num_unreadable; /* runs of symbols, of this block */

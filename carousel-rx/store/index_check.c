@@ -94,6 +94,33 @@ int index_look(struct place_io *io, uint64_t chunk, struct index_look *look, enu
 	return result;
 }
 
+/* ---- records, many at a time ---------------------------------------------------------------------- */
+
+static int index_next_record(
+	struct place_io *io, struct held_window *w, uint64_t chunk, struct chunk_index_record *record)
+{
+	uint64_t at = chunk_index_offset(chunk), end = chunk_index_bytes(io->geometry->layout.image_bytes);
+	int result = 0;
+	if (at < w->at || at - w->at + CHUNK_INDEX_RECORD_BYTES > w->len) {
+		w->at = at;
+		w->len = end - at < w->most ? (size_t)(end - at) : w->most;
+		result = place_io_read(io, RX_INDEX, at, w->buf, w->len);
+		if (result)
+			w->len = 0;
+	}
+	return result ? result : chunk_index_decode_record(w->buf + (at - w->at), chunk, record);
+}
+
+/* A block's records lie at even distances: unless these are long many are read at once, into memory that is free
+ * between decodes. */
+static struct held_window index_window(const struct held *h)
+{
+	const struct geometry *g = h->io->geometry;
+	uint64_t step = g->layout.kind == OBJECT_STRIPED ? g->blocks : 1;
+	return (struct held_window){.buf = h->scan_buf,
+		.most = step * CHUNK_INDEX_RECORD_BYTES <= INDEX_SPARSE ? INDEX_WINDOW : CHUNK_INDEX_RECORD_BYTES};
+}
+
 /* ---- a block ------------------------------------------------------------------------------------- */
 
 /* The source symbols of the block that a chunk of the image touches; *edges: which of its ends other blocks have, too.
@@ -154,8 +181,7 @@ static int index_read_chunk(
 struct index_verdict {
 	uint32_t wrong; /* chunks */
 	bool has_forged;
-	uint64_t records_at; /* of RX_INDEX: what scan_buf holds */
-	size_t records_len, records_most;
+	struct held_window window;
 };
 
 /* The chunk came whole and is wrong. */
@@ -167,18 +193,14 @@ static void index_blame(struct held *h, uint32_t first, uint32_t last, struct in
 			h->bad_own[esi / MAP_GROUP_PLACES] |= 1u << esi % MAP_GROUP_PLACES;
 }
 
-/* A block's records lie at even distances: unless these are long many are read at once, into memory that is free
- * between decodes. */
-static int index_next_record(struct held *h, struct index_verdict *v, uint64_t chunk, struct chunk_index_record *record)
+static bool index_is_met(const struct held *h, uint32_t first, uint32_t last)
 {
-	uint64_t at = chunk_index_offset(chunk), end = chunk_index_bytes(h->io->geometry->layout.image_bytes);
-	int result = 0;
-	if (at < v->records_at || at - v->records_at + CHUNK_INDEX_RECORD_BYTES > v->records_len) {
-		v->records_at = at;
-		v->records_len = end - at < v->records_most ? (size_t)(end - at) : v->records_most;
-		result = place_io_read(h->io, RX_INDEX, at, h->scan_buf, v->records_len);
-	}
-	return result ? result : chunk_index_decode_record(h->scan_buf + (at - v->records_at), chunk, record);
+	if (!h->meet_run)
+		return false;
+	for (uint32_t esi = first; esi <= last; esi++)
+		if ((h->good_own[esi / MAP_GROUP_PLACES] >> esi % MAP_GROUP_PLACES & 1u) == 0)
+			return false;
+	return true;
 }
 
 static int index_check_chunk(struct held *h, uint64_t scratch, uint64_t chunk, struct index_verdict *v)
@@ -187,7 +209,7 @@ static int index_check_chunk(struct held *h, uint64_t scratch, uint64_t chunk, s
 	uint32_t first, last, own = 0;
 	uint8_t edges;
 	bool is_right;
-	int result;
+	int result = 0;
 	if (!index_symbols(h->io->geometry, chunk, h->sbn, &first, &last, &edges))
 		return 0;
 	if (edges) {
@@ -198,12 +220,15 @@ static int index_check_chunk(struct held *h, uint64_t scratch, uint64_t chunk, s
 		}
 		return 0;
 	}
-	result = index_next_record(h, v, chunk, &record);
-	if (result == 0)
+	is_right = index_is_met(h, first, last);
+	if (!is_right)
+		result = index_next_record(h->io, &v->window, chunk, &record);
+	if (!is_right && result == 0)
 		result = index_read_chunk(h, scratch, chunk, first, last, h->buf);
 	if (result)
 		return result;
-	is_right = chunk_index_verify(&record, h->buf, index_chunk_bytes(h->io->geometry, chunk)) == 0;
+	if (!is_right)
+		is_right = chunk_index_verify(&record, h->buf, index_chunk_bytes(h->io->geometry, chunk)) == 0;
 	v->wrong += !is_right;
 	for (uint32_t esi = first; esi <= last; esi++) {
 		if (is_right)
@@ -269,10 +294,9 @@ int index_check_block(struct held *h, uint64_t scratch_offset)
 	int result = 0;
 	if (g->num_pieces != 1)
 		return 0;
-	memset(h->good_own, 0, map_num_groups(h->map, h->sbn) * sizeof(*h->good_own));
 	memset(h->bad_own, 0, map_num_groups(h->map, h->sbn) * sizeof(*h->bad_own));
 	index_chunks(g, h->sbn, &first, &end, &step);
-	v.records_most = step * CHUNK_INDEX_RECORD_BYTES <= INDEX_SPARSE ? INDEX_WINDOW : CHUNK_INDEX_RECORD_BYTES;
+	v.window = index_window(h);
 	for (uint64_t chunk = first; result == 0 && chunk < end; chunk += step)
 		result = index_check_chunk(h, scratch_offset, chunk, &v);
 	if (result || v.wrong == 0)
@@ -292,6 +316,36 @@ int index_check_block(struct held *h, uint64_t scratch_offset)
 	if (result == 0 && h->num_bad == 0)
 		result = CAROUSEL_E_INTERNAL;
 	return result;
+}
+
+/* Own symbols from `place` on, count of them, as they were read: the chunks that they make up. What is not right, or
+ * not whole, is index_check_block()'s. */
+static int index_meet_run(struct held *h, uint32_t place, uint32_t count, const uint8_t *data)
+{
+	const struct geometry *g = h->io->geometry;
+	uint32_t most = INDEX_CHUNK / g->symbol_size;
+	for (uint32_t i = 0; i + most <= count; i++) {
+		uint64_t offset = geometry_offset(g, h->sbn, place + i);
+		struct chunk_index_record record;
+		int result;
+		if (offset % INDEX_CHUNK)
+			continue;
+		result = index_next_record(h->io, &h->window, offset / INDEX_CHUNK, &record);
+		if (result)
+			return result;
+		if (chunk_index_verify(&record, data + (size_t)i * g->symbol_size, INDEX_CHUNK))
+			continue;
+		for (uint32_t k = 0; k < most; k++)
+			h->good_own[(place + i + k) / MAP_GROUP_PLACES] |= 1u << (place + i + k) % MAP_GROUP_PLACES;
+	}
+	return 0;
+}
+
+void index_meet_block(struct held *h)
+{
+	const struct geometry *g = h->io->geometry;
+	h->window = index_window(h);
+	h->meet_run = INDEX_CHUNK % g->symbol_size == 0 && g->num_pieces == 1 ? index_meet_run : NULL;
 }
 
 /* ---- chunks that lie in more than one block ------------------------------------------------------- */

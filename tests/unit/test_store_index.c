@@ -252,6 +252,33 @@ static void forged_keeps(const struct store_fixture_shape *shape)
 	box_deinit(&b);
 }
 
+/* Too large for memory: what is checked by its sums meets the index in the same reading. */
+static void test_blocks_are_read_once(void **state)
+{
+	static const struct store_fixture_shape shape = {FEC_RAPTORQ, 0, OBJECT_STRIPED, 1024, 100, 0, 4096 * 60, 12};
+	uint8_t symbol[1024];
+	struct box b;
+	uint64_t read;
+	(void)state;
+	box_init(&b, &shape);
+	box_set_index(&b);
+	b.store->decode.held.ram = NULL;
+	for (uint32_t sbn = 0; sbn < b.fixture.image.layout.oti.num_blocks; sbn++) {
+		for (uint32_t esi = 0; esi < store_fixture_source(&b.fixture, sbn); esi++) {
+			store_fixture_symbol(&b.fixture, sbn, esi, symbol);
+			(void)store_add(b.store, sbn, esi, symbol, shape.symbol_size, b.now_ns);
+		}
+	}
+	read = b.storage.bytes_read;
+	store_flush(b.store);
+	store_fixture_jobs(b.store, b.now_ns);
+	assert_in_range(b.storage.bytes_read - read, shape.image_bytes, shape.image_bytes * 5 / 4);
+	for (uint32_t sbn = 0; sbn < b.fixture.image.layout.oti.num_blocks; sbn++)
+		assert_true(b.store->map.block[sbn].is_verified);
+	box_expect_verified(&b);
+	box_deinit(&b);
+}
+
 static void test_a_forged_block_beside_a_good_one(void **state)
 {
 	static const struct store_fixture_shape shape = {FEC_RAPTORQ, 0, OBJECT_STRIPED, 1024, 100, 0, 4096 * 60, 12};
@@ -710,6 +737,7 @@ int main(void)
 		cmocka_unit_test(test_repeats_are_known),
 		cmocka_unit_test(test_a_forged_source_symbol_costs_its_chunk),
 		cmocka_unit_test(test_a_forged_block_beside_a_good_one),
+		cmocka_unit_test(test_blocks_are_read_once),
 		cmocka_unit_test(test_a_forged_repair_symbol_costs_its_block),
 		cmocka_unit_test(test_a_forger_who_never_tires),
 		cmocka_unit_test(test_what_a_dropped_block_costs),
