@@ -2,9 +2,11 @@
  *
  * usage: kill_store [DIRECTORY]     default: a new one under $TMPDIR
  *
- * A child receives an image at a steady rate; every two seconds it is killed and started again. Fails when one percent
- * of what the store had taken, or more, is not there any more afterwards, or when the image does not arrive. */
+ * A child receives an image at a steady rate, a tenth of it lost; every two seconds it is killed and started again, and
+ * once in each kind of work: opening, decoding, putting into place, reading back. Fails when one percent of what the
+ * store had taken, or more, is not there any more afterwards, or when the image does not arrive. */
 #include "carousel-rx/daemon/storage_files.h"
+#include "carousel-rx/store/store_internal.h"
 #include "tests/lib/store_fixture.h"
 #include "tests/lib/test.h"
 
@@ -22,6 +24,7 @@
 #define KILL_RATE       1800u /* symbols a second: 15 Mbit/s */
 #define KILL_AFTER_NS   2000000000u
 #define KILL_MOST_TIMES 60u
+#define KILL_WAIT_US    200000u
 
 /* Shared with the child. */
 struct kill_state {
@@ -29,6 +32,8 @@ struct kill_state {
 	uint64_t have;  /* useful symbols that the store had */
 	uint64_t found; /* after the restart */
 	int is_verified;
+	int work; /* enum store_work + 1 while a job of that kind runs */
+	unsigned killed_in[WORK_COMPACT + 2];
 };
 
 static uint64_t kill_now(void)
@@ -54,6 +59,20 @@ static struct store_progress kill_progress(const struct store *store)
 	return p;
 }
 
+static void kill_jobs(struct store *store, struct kill_state *state)
+{
+	struct carousel_job *job;
+	while ((job = store_next_job(store, kill_now())) != NULL) {
+		state->work = job == &store->work.job ? (int)store->work.kind + 1 : 0;
+		job->run(job);
+		/* However fast it was: what it did is there, what comes of it is not known yet. */
+		if (state->work && state->killed_in[state->work] == 0)
+			usleep(KILL_WAIT_US);
+		state->work = 0;
+		kill_check(job->done(job, kill_now()), "a job");
+	}
+}
+
 /* Source symbols of all blocks in turn, then repair symbols without end. */
 static void kill_hear(struct store_fixture *f, struct store *store, struct kill_state *state)
 {
@@ -63,6 +82,8 @@ static void kill_hear(struct store_fixture *f, struct store *store, struct kill_
 		 esi = (uint32_t)(turn / blocks);
 	if (esi < store_fixture_source(f, sbn) && store_fixture_is_padding(f, sbn, esi))
 		return;
+	if (test_random(&turn) % 10 == 0)
+		return; /* lost on the air */
 	store_fixture_symbol(f, sbn, esi, symbol);
 	(void)store_add(store, sbn, esi, symbol, sizeof(symbol), kill_now());
 	state->have = kill_progress(store).symbols_have;
@@ -85,17 +106,17 @@ static void kill_child(struct store_fixture *f, struct kill_state *state, const 
 	store_config.storage = &storage;
 	kill_check(store_new(&store, &store_config), "store_new");
 	kill_check(store_begin(store, &f->image, kill_now()), "store_begin");
-	store_fixture_jobs(store, kill_now());
+	kill_jobs(store, state);
 	state->found = kill_progress(store).symbols_resumed;
 	due = kill_now();
 	while (kill_progress(store).phase == STORE_RECEIVING) {
 		for (; due <= kill_now(); due += 1000000000u / KILL_RATE)
 			kill_hear(f, store, state);
-		store_fixture_jobs(store, kill_now());
+		kill_jobs(store, state);
 		usleep(1000);
 	}
 	kill_check(store_verify(store), "store_verify");
-	store_fixture_jobs(store, kill_now());
+	kill_jobs(store, state);
 	state->is_verified = kill_progress(store).phase == STORE_VERIFIED;
 	_exit(state->is_verified ? 0 : 1);
 }
@@ -109,10 +130,12 @@ static int kill_once(struct store_fixture *f, struct kill_state *state, const ch
 	if (pid == 0)
 		kill_child(f, state, dir);
 	while (waitpid(pid, &status, WNOHANG) == 0) {
-		if (kill_now() < until) {
-			usleep(1000);
+		int work = state->work;
+		if (kill_now() < until && (work == 0 || state->killed_in[work])) {
+			usleep(200);
 			continue;
 		}
+		state->killed_in[work]++;
 		kill(pid, SIGKILL);
 		waitpid(pid, &status, 0);
 		return 0;
@@ -136,7 +159,11 @@ int main(int argc, char **argv)
 	const char *tmp = getenv("TMPDIR");
 	struct store_fixture fixture;
 	uint64_t taken = 0, lost = 0, most = 0;
-	unsigned times = 0;
+	static const char *const works[] = {[WORK_OPEN + 1] = "opening",
+		[WORK_DECODE + 1] = "decoding",
+		[WORK_COMMIT + 1] = "putting into place",
+		[WORK_VERIFY + 1] = "reading back"};
+	unsigned times = 0, missed = 0;
 	char dir[512];
 	if (state == MAP_FAILED)
 		return 1;
@@ -170,5 +197,11 @@ int main(int argc, char **argv)
 	printf("killed %u times: %llu of %llu symbols lost (%.2f %%), image %s\n", times, (unsigned long long)lost,
 		(unsigned long long)taken, taken ? 100.0 * (double)lost / (double)taken : 0.0,
 		state->is_verified ? "verified" : "missing");
-	return state->is_verified && times > 0 && lost * 100 < taken ? 0 : 1;
+	for (size_t i = 0; i < sizeof works / sizeof *works; i++) {
+		if (works[i] == NULL)
+			continue;
+		printf("killed while %s: %u\n", works[i], state->killed_in[i]);
+		missed += state->killed_in[i] == 0;
+	}
+	return state->is_verified && missed == 0 && times > 0 && lost * 100 < taken ? 0 : 1;
 }
