@@ -5,7 +5,7 @@ set -eu
 
 build="gcc make pkg-config libc6-dev libuv1-dev libssl-dev libsodium-dev zlib1g-dev libdeflate-dev liberasurecode-dev libexpat1-dev
 libjansson-dev libinih-dev libmicrohttpd-dev libsqlite3-dev scdoc"
-tests="libcmocka-dev libisal-dev iproute2 nftables ethtool u-boot-qemu squashfs-tools e2fsprogs uftp udpcast time
+tests="libcmocka-dev libisal-dev iproute2 nftables ethtool u-boot-qemu libubootenv-tool squashfs-tools e2fsprogs uftp udpcast time
 clang-format procps openssl softhsm2 libengine-pkcs11-openssl python3-minimal git"
 
 missing=""
