@@ -30,7 +30,8 @@ void progress_bar(double done);
 
 /* sim/cli/plot.c: whether a plot can be called so (NULL: there is none); says why not. Returns the exit status. */
 int plot_check(const struct cli *, const char *path);
-/* Completion curves, overhead and bursts as SVG or HTML by gnuplot. Returns the exit status. The path has been checked. */
+/* Completion curves, overhead and bursts as SVG or HTML by gnuplot. Returns the exit status. The path has been checked.
+ */
 int plot_report(const struct cli *, const char *path, const struct report *);
 
 #endif
