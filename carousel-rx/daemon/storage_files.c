@@ -118,10 +118,13 @@ static int storage_read(void *user, enum carousel_rx_file file, uint64_t off, vo
 }
 
 /* The kernel would gather what is written, half a minute of it, and then write it all at once. Waits for what was begun
- * before; an error told here is not told by the next sync again. */
+ * before; an error told here is not told by the next sync again. Not the scratch: each page of it is written to several
+ * times in the seconds of one decode, and synced at its end. */
 static int write_back(struct storage_files *files, enum carousel_rx_file file, size_t len)
 {
 	int err;
+	if (file == RX_SCRATCH)
+		return 0;
 	if (atomic_fetch_add(&files->dirty[file], len) + len < files->dirty_bytes)
 		return 0;
 	atomic_store(&files->dirty[file], 0);

@@ -1,6 +1,7 @@
 #include "carousel-rx/store/decode.h"
 
 #include "carousel-rx/store/index_check.h"
+#include "carousel-rx/store/scratch.h"
 #include "carousel-rx/store/symbol_check.h"
 #include "common/bytes.h"
 #include "fec/fec.h"
@@ -126,16 +127,15 @@ void decode_add(struct decode *d, uint32_t sbn)
 
 /* Reads it back: *copy_crc over all of it; the check of each symbol is XORed to its group in the BLOCK part `groups`.
  */
-static int decode_check_scratch(struct held *h, uint32_t sbn, uint64_t scratch_offset, uint32_t num_missing,
-	uint32_t *copy_crc, uint8_t *groups)
+static int decode_check_scratch(
+	struct held *h, uint32_t sbn, struct scratch *scratch, uint32_t *copy_crc, uint8_t *groups)
 {
-	size_t size = h->io->geometry->symbol_size;
+	size_t size = scratch->symbol_size;
 	uint32_t most = (uint32_t)(h->buf_bytes / size), place = 0;
 	*copy_crc = 0;
-	for (uint32_t first = 0; first < num_missing; first += most) {
-		uint32_t count = num_missing - first < most ? num_missing - first : most;
-		int result =
-			place_io_read(h->io, RX_SCRATCH, scratch_offset + (uint64_t)first * size, h->buf, count * size);
+	for (uint32_t first = 0; first < scratch->count; first += most) {
+		uint32_t count = scratch->count - first < most ? scratch->count - first : most;
+		int result = scratch_read(scratch, (uint64_t)first * size, count * size, h->buf);
 		if (result)
 			return result;
 		for (uint32_t i = 0; i < count; i++) {
@@ -166,14 +166,13 @@ static uint32_t decode_copy_run(const struct held *h, uint32_t sbn, uint32_t pla
 	return end - place;
 }
 
-static int decode_copy_block(struct held *h, uint32_t sbn, uint64_t scratch_offset, uint32_t num_missing)
+static int decode_copy_block(struct held *h, uint32_t sbn, struct scratch *scratch)
 {
-	size_t size = h->io->geometry->symbol_size;
+	size_t size = scratch->symbol_size;
 	uint32_t most = (uint32_t)(h->buf_bytes / size), place = 0;
-	for (uint32_t first = 0; first < num_missing; first += most) {
-		uint32_t count = num_missing - first < most ? num_missing - first : most, run;
-		int result =
-			place_io_read(h->io, RX_SCRATCH, scratch_offset + (uint64_t)first * size, h->buf, count * size);
+	for (uint32_t first = 0; first < scratch->count; first += most) {
+		uint32_t count = scratch->count - first < most ? scratch->count - first : most, run;
+		int result = scratch_read(scratch, (uint64_t)first * size, count * size, h->buf);
 		for (uint32_t i = 0; result == 0 && i < count; i += run) {
 			while (map_is_own(h->map, sbn, place))
 				place++;
@@ -195,7 +194,9 @@ static int decode_copy_block(struct held *h, uint32_t sbn, uint64_t scratch_offs
 
 struct decode_target {
 	struct held *held;
-	uint64_t scratch;
+	struct scratch scratch;
+	size_t off, len; /* the strip that is being written; len 0: none yet */
+	uint32_t next;   /* of held->symbol: those before it are in it, if they belong */
 };
 
 static int decode_symbol_read(void *user, uint32_t esi, size_t off, size_t len, uint8_t *dst)
@@ -214,19 +215,48 @@ static const uint8_t *decode_symbol_direct(void *user, uint32_t esi)
 	return held_direct(t->held, esi);
 }
 
-static int decode_scratch_write(struct decode_target *t, uint32_t esi, size_t off, size_t len, const uint8_t *src)
+/* Source symbols below `end` that are held, but in foreign places: their part of the strip, in their turn. */
+static int decode_move_displaced(struct decode_target *t, uint32_t end)
 {
-	uint64_t size = t->held->io->geometry->symbol_size;
-	return place_io_write(t->held->io, RX_SCRATCH, t->scratch + held_rank(t->held, esi) * size + off, src, len);
+	struct held *h = t->held;
+	int result = 0;
+	for (; result == 0 && t->next < h->count && h->symbol[t->next].esi < end; t->next++) {
+		uint32_t esi = h->symbol[t->next].esi;
+		for (size_t at = t->off; result == 0 && at < t->off + t->len;) {
+			uint8_t piece[256];
+			size_t part = t->off + t->len - at < sizeof(piece) ? t->off + t->len - at : sizeof(piece);
+			result = held_read(h, esi, at, part, piece);
+			if (result == 0)
+				result = scratch_write(&t->scratch, held_rank(h, esi), at, part, piece);
+			at += part;
+		}
+	}
+	return result;
+}
+
+/* The strip that was written is complete with this, and the next begins. */
+static int decode_next_strip(struct decode_target *t, size_t off, size_t len)
+{
+	int result = decode_move_displaced(t, t->held->map->block[t->held->sbn].real);
+	t->off = off;
+	t->len = len;
+	t->next = 0;
+	return result;
 }
 
 static int decode_symbol_write(void *user, uint32_t esi, size_t off, size_t len, const uint8_t *src)
 {
 	struct decode_target *t = user;
+	int result = 0;
 	if (esi >= t->held->map->block[t->held->sbn].real)
 		return 0; /* padding */
-	if (t->held->ram == NULL)
-		return decode_scratch_write(t, esi, off, len, src);
+	if (t->held->ram == NULL) {
+		if (off != t->off || len != t->len)
+			result = decode_next_strip(t, off, len);
+		if (result == 0)
+			result = decode_move_displaced(t, esi);
+		return result ? result : scratch_write(&t->scratch, held_rank(t->held, esi), off, len, src);
+	}
 	/* Over what lay in its place, of which this strip has been read, and no other will be written or read again. */
 	memcpy(held_ram(t->held, esi) + off, src, len);
 	return 0;
@@ -248,46 +278,18 @@ static int decode_tell(struct decode *d, struct fec_decoder *decoder)
 	return result == CAROUSEL_E_LIMIT ? 0 : result;
 }
 
-/* Source symbols that are held, but in foreign places. */
-static int decode_move_displaced(struct decode *d, struct decode_target *t)
-{
-	struct held *h = &d->held;
-	size_t size = h->io->geometry->symbol_size;
-	for (uint32_t i = 0; i < h->count; i++) {
-		uint32_t esi = h->symbol[i].esi;
-		int result;
-		if (esi >= h->map->block[h->sbn].real)
-			continue;
-		result = held_read(h, esi, 0, size, h->buf);
-		if (result == 0)
-			result = decode_scratch_write(t, esi, 0, size, h->buf);
-		if (result)
-			return result;
-	}
-	return 0;
-}
-
 /* What was solved in memory, to the scratch; displaced symbols are there. */
 static int decode_keep_solved(struct decode *d, struct decode_target *t)
 {
 	struct held *h = &d->held;
-	size_t size = h->io->geometry->symbol_size;
-	uint32_t first = 0, count = 0, real = h->map->block[h->sbn].real;
+	uint32_t number = 0, real = h->map->block[h->sbn].real;
 	int result = 0;
-	for (uint32_t place = 0; result == 0 && place <= real; place++) {
-		bool is_end = place == real;
-		if (!is_end && map_is_own(h->map, h->sbn, place))
+	for (uint32_t place = 0; result == 0 && place < real; place++) {
+		if (map_is_own(h->map, h->sbn, place))
 			continue;
-		is_end = is_end || held_find(h, place) != NULL;
-		if (count && (is_end || (count + 1) * size > h->buf_bytes)) {
-			result = decode_scratch_write(t, first, 0, count * size, h->buf);
-			count = 0;
-		}
-		if (is_end)
-			continue;
-		if (count == 0)
-			first = place;
-		memcpy(h->buf + count++ * size, held_ram(h, place), size);
+		if (held_find(h, place) == NULL)
+			result = scratch_write(&t->scratch, number, 0, t->scratch.symbol_size, held_ram(h, place));
+		number++;
 	}
 	return result;
 }
@@ -299,11 +301,20 @@ static int decode_bytes(struct decode *d, struct decode_target *t, struct fec_de
 	bool is_raptorq = geometry_block(d->held.io->geometry, d->held.sbn).encoding_id == FEC_RAPTORQ;
 	const struct fec_symbols symbols = {
 		t, is_raptorq ? decode_symbol_direct : NULL, decode_symbol_read, decode_symbol_write};
-	int result = decode_move_displaced(d, t);
+	uint32_t num_missing, real = d->held.map->block[d->held.sbn].real;
+	int result = 0;
+	(void)fec_decoder_missing(decoder, &num_missing);
+	/* In memory displaced symbols are about to be written over; and with nothing to solve there are no strips. */
+	if (d->held.ram || num_missing == 0) {
+		t->len = t->scratch.symbol_size;
+		result = decode_move_displaced(t, real);
+	}
 	held_read_begin(&d->held);
 	if (result == 0)
 		result = fec_decoder_apply(decoder, &symbols);
-	return result || d->held.ram == NULL ? result : decode_keep_solved(d, t);
+	if (result == 0)
+		result = d->held.ram ? decode_keep_solved(d, t) : decode_move_displaced(t, real);
+	return result ? result : scratch_flush(&t->scratch);
 }
 
 static int decode_solve(struct decode *d, struct decode_target *t, enum decode_outcome *outcome)
@@ -341,9 +352,25 @@ static void decode_describe(struct decode *d, const struct decode_block *b)
 	}
 }
 
+/* Of the strips in which the block is decoded, as the decoder takes them. */
+static size_t decode_width(const struct decode *d)
+{
+	const struct geometry *g = d->held.io->geometry;
+	bool is_raptorq = geometry_block(g, d->held.sbn).encoding_id == FEC_RAPTORQ;
+	if (d->held.ram || d->held.identities_only)
+		return g->symbol_size;
+	return is_raptorq && d->strip > FEC_RAPTORQ_STRIP_WORK ? d->strip - FEC_RAPTORQ_STRIP_WORK : d->strip;
+}
+
+static void decode_open_scratch(
+	struct decode *d, uint64_t offset, uint32_t count, size_t width, struct scratch *scratch)
+{
+	scratch_init(scratch, d->held.io, offset, count, d->held.io->geometry->symbol_size, width);
+}
+
 static int decode_one(struct decode *d, struct decode_block *b)
 {
-	struct decode_target target = {&d->held, d->scratch_used};
+	struct decode_target target = {.held = &d->held};
 	const struct map_block *state = &d->held.map->block[b->sbn];
 	int result;
 	b->outcome = DECODE_DONE;
@@ -357,6 +384,8 @@ static int decode_one(struct decode *d, struct decode_block *b)
 		b->outcome = DECODE_DAMAGED;
 		return 0;
 	}
+	b->width = decode_width(d);
+	decode_open_scratch(d, d->scratch_used, d->held.num_missing, b->width, &target.scratch);
 	if (d->held.num_missing)
 		result = decode_solve(d, &target, &b->outcome);
 	if (result)
@@ -369,7 +398,7 @@ static int decode_one(struct decode *d, struct decode_block *b)
 	if (d->held.identities_only)
 		return 0;
 	if (d->has_index) {
-		result = index_check_block(&d->held, target.scratch);
+		result = index_check_block(&d->held, &target.scratch);
 		if (result)
 			return result;
 		if (d->held.num_bad) {
@@ -380,8 +409,8 @@ static int decode_one(struct decode *d, struct decode_block *b)
 		decode_describe(d, b);
 	}
 	b->num_missing = d->held.num_missing;
-	result = decode_check_scratch(&d->held, b->sbn, target.scratch, b->num_missing, &b->copy_crc,
-		d->payload + b->payload + JOURNAL_BLOCK_BYTES);
+	result = decode_check_scratch(
+		&d->held, b->sbn, &target.scratch, &b->copy_crc, d->payload + b->payload + JOURNAL_BLOCK_BYTES);
 	d->scratch_used += (uint64_t)b->num_missing * d->held.io->geometry->symbol_size;
 	return result;
 }
@@ -403,6 +432,7 @@ static int decode_commit_scratch(struct decode *d)
 		bytes_put_le32(copies + len, d->block[i].sbn);
 		bytes_put_le32(copies + len + 4, d->block[i].num_missing);
 		bytes_put_le32(copies + len + 8, d->block[i].copy_crc);
+		bytes_put_le32(copies + len + 12, (uint32_t)d->block[i].width);
 		len += JOURNAL_COPY_BYTES;
 	}
 	if (result == 0)
@@ -412,7 +442,9 @@ static int decode_commit_scratch(struct decode *d)
 	if (result == 0)
 		result = place_io_sync(h->io, RX_JOURNAL);
 	for (uint32_t i = 0; result == 0 && i < d->num_blocks; i++) {
-		result = decode_copy_block(h, d->block[i].sbn, offset, d->block[i].num_missing);
+		struct scratch scratch;
+		decode_open_scratch(d, offset, d->block[i].num_missing, d->block[i].width, &scratch);
+		result = decode_copy_block(h, d->block[i].sbn, &scratch);
 		offset += (uint64_t)d->block[i].num_missing * h->io->geometry->symbol_size;
 	}
 	return result;
@@ -524,6 +556,7 @@ int decode_recover(struct decode *d, const struct decode_copy *copy, uint32_t co
 	for (uint32_t i = 0; i < count; i++) {
 		const struct place_map *m = d->held.map;
 		struct decode_block *b;
+		struct scratch scratch;
 		uint32_t crc = 0, sbn = copy[i].sbn;
 		if (sbn >= m->geometry->blocks || m->block[sbn].is_done || d->num_blocks == DECODE_BATCH ||
 			decode_payload_bytes(d, sbn) > JOURNAL_MAX_PAYLOAD - d->payload_len ||
@@ -533,15 +566,16 @@ int decode_recover(struct decode *d, const struct decode_copy *copy, uint32_t co
 		b = &d->block[d->num_blocks - 1];
 		b->outcome = DECODE_DONE;
 		decode_describe(d, b);
-		result = decode_check_scratch(&d->held, sbn, copy[i].offset, copy[i].num_missing, &crc,
-			d->payload + b->payload + JOURNAL_BLOCK_BYTES);
+		decode_open_scratch(d, copy[i].offset, copy[i].num_missing, copy[i].width, &scratch);
+		result = decode_check_scratch(
+			&d->held, sbn, &scratch, &crc, d->payload + b->payload + JOURNAL_BLOCK_BYTES);
 		if (result && result != CAROUSEL_E_NEED_MORE && !place_io_is_unreadable(result))
 			return result;
 		if (result || crc != copy[i].crc) {
 			b->outcome = DECODE_SKIPPED;
 			continue;
 		}
-		result = decode_copy_block(&d->held, sbn, copy[i].offset, copy[i].num_missing);
+		result = decode_copy_block(&d->held, sbn, &scratch);
 		if (result)
 			return result;
 	}

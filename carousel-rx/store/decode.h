@@ -21,6 +21,7 @@ struct decode_block {
 	uint32_t sbn;
 	enum decode_outcome outcome;
 	uint32_t num_missing, copy_crc;
+	size_t width;   /* of the strips in the scratch */
 	size_t payload; /* where its part of the BLOCK payload starts */
 	bool is_verified;
 };
@@ -71,7 +72,7 @@ void decode_finish(struct decode *, struct place_map *);
 
 /* What a COPY record says. */
 struct decode_copy {
-	uint32_t sbn, num_missing, crc;
+	uint32_t sbn, num_missing, crc, width;
 	uint64_t offset;
 };
 /* After a power cut between COPY and BLOCK: finishes those blocks whose scratch is whole. On the job that opens. */

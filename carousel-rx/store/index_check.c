@@ -154,7 +154,7 @@ static uint32_t index_run(const struct held *h, uint32_t esi, uint32_t last, boo
 }
 
 static int index_read_chunk(
-	struct held *h, uint64_t scratch, uint64_t chunk, uint32_t first, uint32_t last, uint8_t *data)
+	struct held *h, struct scratch *scratch, uint64_t chunk, uint32_t first, uint32_t last, uint8_t *data)
 {
 	const struct geometry *g = h->io->geometry;
 	uint64_t start = chunk * INDEX_CHUNK, end = start + index_chunk_bytes(g, chunk);
@@ -171,9 +171,8 @@ static int index_read_chunk(
 		else if (is_own)
 			result = place_io_read(h->io, RX_SLOT_TARGET, from, data + (from - start), (size_t)(to - from));
 		else
-			result = place_io_read(h->io, RX_SCRATCH,
-				scratch + (uint64_t)held_rank(h, esi) * g->symbol_size + (from - at),
-				data + (from - start), (size_t)(to - from));
+			result = scratch_read(scratch, (uint64_t)held_rank(h, esi) * g->symbol_size + (from - at),
+				(size_t)(to - from), data + (from - start));
 	}
 	return result;
 }
@@ -203,7 +202,7 @@ static bool index_is_met(const struct held *h, uint32_t first, uint32_t last)
 	return true;
 }
 
-static int index_check_chunk(struct held *h, uint64_t scratch, uint64_t chunk, struct index_verdict *v)
+static int index_check_chunk(struct held *h, struct scratch *scratch, uint64_t chunk, struct index_verdict *v)
 {
 	struct chunk_index_record record;
 	uint32_t first, last, own = 0;
@@ -286,7 +285,7 @@ static bool index_is_right(const struct held *h, uint32_t esi)
 	       (h->good_own[esi / MAP_GROUP_PLACES] >> esi % MAP_GROUP_PLACES & 1) != 0;
 }
 
-int index_check_block(struct held *h, uint64_t scratch_offset)
+int index_check_block(struct held *h, struct scratch *scratch)
 {
 	const struct geometry *g = h->io->geometry;
 	struct index_verdict v = {0};
@@ -298,7 +297,7 @@ int index_check_block(struct held *h, uint64_t scratch_offset)
 	index_chunks(g, h->sbn, &first, &end, &step);
 	v.window = index_window(h);
 	for (uint64_t chunk = first; result == 0 && chunk < end; chunk += step)
-		result = index_check_chunk(h, scratch_offset, chunk, &v);
+		result = index_check_chunk(h, scratch, chunk, &v);
 	if (result || v.wrong == 0)
 		return result;
 	if (v.has_forged) {

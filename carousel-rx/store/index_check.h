@@ -7,6 +7,7 @@
 #define CAROUSEL_RX_STORE_INDEX_CHECK_H
 
 #include "carousel-rx/store/held.h"
+#include "carousel-rx/store/scratch.h"
 
 /* In a job: whether RX_INDEX is whole and is of this image. buf: HELD_BUF_BYTES. 0, DIGEST, or storage's errors. */
 int index_check_file(struct place_io *, const uint8_t sha256[32], uint64_t index_bytes, uint8_t *buf, size_t buf_bytes);
@@ -15,11 +16,11 @@ int index_check_file(struct place_io *, const uint8_t sha256[32], uint64_t index
  * index_check_block() has not to read them again. */
 void index_meet_block(struct held *);
 
-/* Compares every chunk of a block, own places from the slot and the others from the scratch at this offset, and marks
+/* Compares every chunk of a block, own places from the slot and the others from the scratch, and marks
  * in bad_own and the symbols (num_bad counts them) what must go: own symbols of chunks that came whole and are wrong,
  * or, when there are none, whatever does not lie in a chunk that is right. Chunks all of whose symbols the map calls
  * good are not read again: held_load() has. */
-int index_check_block(struct held *, uint64_t scratch_offset);
+int index_check_block(struct held *, struct scratch *);
 
 /* In a job, when all blocks are done: reads the chunks that lie in more than one block, and sets bit sbn of wrong
  * (of `blocks` bits) when the one at the start of that block is not what the index says. buf: a chunk. */

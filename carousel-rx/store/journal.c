@@ -7,7 +7,7 @@
 #include <libdeflate.h>
 
 #define JOURNAL_MAGIC       0x434a0000u     /* "CJ", the low half is the type */
-#define JOURNAL_SUPER_MAGIC 0x324a52435352u /* "RSCRJ2" */
+#define JOURNAL_SUPER_MAGIC 0x334a52435352u /* "RSCRJ3" */
 #define JOURNAL_SUPER_BYTES 64u
 #define JOURNAL_SUPER_STEP  4096u
 

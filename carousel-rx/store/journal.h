@@ -32,12 +32,12 @@ enum journal_type {
 	JOURNAL_DROP_SPILL,   /* as SPILL */
 	JOURNAL_MARK,         /* sequence: all up to it was synced */
 	JOURNAL_COPY,  /* blocks whose places not own lie in the scratch, in order: n * {sbn, places, CRC-32 of their
-			  checks} */
+			  checks, width of its strips} */
 	JOURNAL_BLOCK, /* n * {sbn, flags, groups * {own, sum}}: the block holds this and nothing else */
 };
 
 #define JOURNAL_ENTRY_BYTES 16u /* of OWN, SPILL and the drops */
-#define JOURNAL_COPY_BYTES  12u
+#define JOURNAL_COPY_BYTES  16u
 #define JOURNAL_BLOCK_BYTES 8u /* before the groups */
 #define JOURNAL_GROUP_BYTES 8u
 #define JOURNAL_HEAD_BYTES  20u

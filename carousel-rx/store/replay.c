@@ -147,6 +147,7 @@ static void replay_copies(struct replay *r, const struct journal_record *record)
 		c->sbn = bytes_get_le32(record->payload + at);
 		c->num_missing = bytes_get_le32(record->payload + at + 4);
 		c->crc = bytes_get_le32(record->payload + at + 8);
+		c->width = bytes_get_le32(record->payload + at + 12);
 		c->offset = offset;
 		offset += (uint64_t)c->num_missing * r->io->geometry->symbol_size;
 	}

@@ -1,8 +1,9 @@
 #!/bin/sh
 # A whole box over the wire: an image of MEGABYTES (default 1024) by a transmitter and a receiver as they are shipped, in
 # two namespaces, at the losses of LOSSES (default "0 10 40", percent; nftables at the receiver's ingress) and RATE (default 200M).
-# Prints the receiver's peak memory (VmHWM: text of libraries included), processor time, and state beside the slot, and
-# writes $BUILD/bench/box.json.
+# Prints the receiver's peak memory (VmHWM: text of libraries included), processor time, state beside the slot, and what
+# was written in images: the bytes that the receiver wrote, and the pages that the file system did (0 in tmpfs). Writes
+# $BUILD/bench/box.json.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 BUILD=${BUILD:-build}
@@ -33,7 +34,8 @@ number() { # KEY: out of status
 }
 
 rows=""
-printf '%6s %14s %10s %12s %10s %10s\n' loss "VmHWM KiB" "CPU s" "state KiB" "heard" "of"
+form='%6s %10s %8s %10s %8s %8s %9s %9s\n'
+printf "$form" loss "VmHWM KiB" "CPU s" "state KiB" bytes pages heard of
 for loss in ${LOSSES:-0 10 40}; do
 	net_down
 	net_host headend
@@ -60,11 +62,12 @@ for loss in ${LOSSES:-0 10 40}; do
 	pid=$(cat "$box/rx.pid")
 	kib=$(awk '/VmHWM/ { print $2 }' "/proc/$pid/status")
 	cpu=$(awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); printf "%.1f", ($12 + $13) / hz }' "/proc/$pid/stat")
+	written=$(awk -v image="$bytes" '/^wchar/ { bytes = $2 } /^write_bytes/ { pages = $2 } END { printf "%.3f %.3f", bytes / image, pages / image }' "/proc/$pid/io")
 	heard=$(number symbols_heard)
 	need=$(number symbols_need)
-	printf '%6s %14s %10s %12s %10s %10s\n' "$loss%" "$kib" "$cpu" "$state_kib" "$heard" "$need"
+	printf "$form" "$loss%" "$kib" "$cpu" "$state_kib" $written "$heard" "$need"
 	rows="$rows${rows:+,
-}{\"name\":\"VmHWM\",\"params\":{\"loss\":$loss,\"bytes\":$bytes,\"cpu_s\":$cpu,\"state_kib\":$state_kib,\"heard\":$heard,\"need\":$need},\"value\":$kib,\"unit\":\"KiB\",\"goal\":16384,\"yardstick\":null,\"ratio\":null,\"runs\":1}"
+}{\"name\":\"VmHWM\",\"params\":{\"loss\":$loss,\"bytes\":$bytes,\"cpu_s\":$cpu,\"state_kib\":$state_kib,\"written_bytes_pages\":\"$written\",\"heard\":$heard,\"need\":$need},\"value\":$kib,\"unit\":\"KiB\",\"goal\":16384,\"yardstick\":null,\"ratio\":null,\"runs\":1}"
 	fleet_stop_headend
 	fleet_stop_box box
 done
