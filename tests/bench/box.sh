@@ -2,8 +2,9 @@
 # A whole box over the wire: an image of MEGABYTES (default 1024) by a transmitter and a receiver as they are shipped, in
 # two namespaces, at the losses of LOSSES (default "0 10 40", percent; nftables at the receiver's ingress) and RATE (default 200M).
 # Prints the receiver's peak memory (VmHWM: text of libraries included), processor time, state beside the slot, and what
-# was written in images: the bytes that the receiver wrote, and the pages that the file system did (0 in tmpfs). Writes
-# $BUILD/bench/box.json.
+# was written in images: the bytes that the receiver wrote, and those that reached the device of TMPDIR ("-": it has none),
+# whoever wrote them. The transmitter runs on from loss to loss: only the first box hears the source symbols in order.
+# Writes $BUILD/bench/box.json.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 BUILD=${BUILD:-build}
@@ -33,9 +34,13 @@ number() { # KEY: out of status
 	fleet_rx box status --json | sed -n "s/^ *\"$1\": \\([0-9][0-9.]*\\).*/\\1/p" | head -n 1
 }
 
+device_sectors() {
+	awk '{ print $7 }' "/sys/dev/block/$(findmnt -no MAJ:MIN -T "$work" | tr -d ' ')/stat" 2>/dev/null
+}
+
 rows=""
 form='%6s %10s %8s %10s %8s %8s %9s %9s\n'
-printf "$form" loss "VmHWM KiB" "CPU s" "state KiB" bytes pages heard of
+printf "$form" loss "VmHWM KiB" "CPU s" "state KiB" bytes device heard of
 for loss in ${LOSSES:-0 10 40}; do
 	net_down
 	net_host headend
@@ -47,6 +52,8 @@ for loss in ${LOSSES:-0 10 40}; do
 	# At idle priority decoding would measure who else runs here.
 	fleet_box box 00e2e1 "$work/old" "priority = normal" ${MEMORY:+"memory = $MEMORY"}
 	sed -i 's/^reboot-exit = yes/reboot-exit = no/' "$box/rx.ini"
+	sync
+	before=$(device_sectors)
 	fleet_start_box box box
 	sleep 1
 	fleet_start_headend headend
@@ -62,12 +69,14 @@ for loss in ${LOSSES:-0 10 40}; do
 	pid=$(cat "$box/rx.pid")
 	kib=$(awk '/VmHWM/ { print $2 }' "/proc/$pid/status")
 	cpu=$(awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); printf "%.1f", ($12 + $13) / hz }' "/proc/$pid/stat")
-	written=$(awk -v image="$bytes" '/^wchar/ { bytes = $2 } /^write_bytes/ { pages = $2 } END { printf "%.3f %.3f", bytes / image, pages / image }' "/proc/$pid/io")
+	sync
+	written=$(awk -v image="$bytes" '/^wchar/ { printf "%.3f", $2 / image }' "/proc/$pid/io")
+	device=$(echo "$before $(device_sectors)" | awk -v image="$bytes" '{ if ($2 == "") print "-"; else printf "%.3f", ($2 - $1) * 512 / image }')
 	heard=$(number symbols_heard)
 	need=$(number symbols_need)
-	printf "$form" "$loss%" "$kib" "$cpu" "$state_kib" $written "$heard" "$need"
+	printf "$form" "$loss%" "$kib" "$cpu" "$state_kib" "$written" "$device" "$heard" "$need"
 	rows="$rows${rows:+,
-}{\"name\":\"VmHWM\",\"params\":{\"loss\":$loss,\"bytes\":$bytes,\"cpu_s\":$cpu,\"state_kib\":$state_kib,\"written_bytes_pages\":\"$written\",\"heard\":$heard,\"need\":$need},\"value\":$kib,\"unit\":\"KiB\",\"goal\":16384,\"yardstick\":null,\"ratio\":null,\"runs\":1}"
+}{\"name\":\"VmHWM\",\"params\":{\"loss\":$loss,\"bytes\":$bytes,\"cpu_s\":$cpu,\"state_kib\":$state_kib,\"written\":$written,\"device\":\"$device\",\"heard\":$heard,\"need\":$need},\"value\":$kib,\"unit\":\"KiB\",\"goal\":16384,\"yardstick\":null,\"ratio\":null,\"runs\":1}"
 	fleet_stop_headend
 	fleet_stop_box box
 done
