@@ -313,9 +313,9 @@ bench-fec: $(BENCH_BIN)
 .PHONY: bench-overhead bench-e2e bench-box
 bench-overhead: $(BUILD)/tests/bench/bench_overhead
 	@BUILD=$(BUILD) $<
-bench-e2e: all
+bench-e2e: all $(TOOLS)
 	@BUILD=$(BUILD) tests/bench/e2e.sh
-bench-box: all
+bench-box: all $(TOOLS)
 	@BUILD=$(BUILD) tests/bench/box.sh
 
 # ---- care of the source ----------------------------------------------------------------------

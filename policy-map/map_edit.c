@@ -274,7 +274,8 @@ static size_t first_of_group(const struct map_edit *e, const struct edit_line *l
 	return at;
 }
 
-/* A row before all of its class and category, with the new current, and gates. It is like the ungated one in `line`. */
+/* A row before all of its class and category, with the new current, and gates. It is like the ungated one in `line`,
+ * its options included: what is on hold stays on hold for those whom the gates admit. */
 static int insert_gated(
 	struct map_edit *e, const struct edit_line *line, uint32_t version, const char *const *gates, size_t num_gates)
 {
@@ -285,7 +286,6 @@ static int insert_gated(
 	n.minimum = least(n.minimum, version);
 	n.acceptable = least(n.acceptable, version);
 	n.maximum = most(n.maximum, version);
-	row.count = FIRST_OPTION;
 	row.comment = NULL;
 	row.is_new = true;
 	result = set_numbers(e, &row, &n);

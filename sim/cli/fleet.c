@@ -36,6 +36,15 @@ int sim_fleet(const struct cli *cli, int argc, char **argv)
 	return jobs_verb(cli, argc, argv, play_fleet, 1);
 }
 
+/* Bounds of a part are not checked, and must not pass for kept. */
+static int say_missing(const struct cli *cli, const struct report *r, const char *scenario_path, int status)
+{
+	const uint32_t missing = r->shards - r->shards_done;
+	cli_say(cli, "%u of %u shards are missing%s", (unsigned)missing, (unsigned)r->shards,
+		scenario_path ? ": the bounds are not checked" : "");
+	return scenario_path && status == CLI_OK ? CLI_FAILED : status;
+}
+
 int sim_merge(const struct cli *cli, int argc, char **argv)
 {
 	const char *scenario_path = NULL;
@@ -68,6 +77,8 @@ int sim_merge(const struct cli *cli, int argc, char **argv)
 		status = load_scenario(cli, scenario_path, NULL, &scenario);
 	if (status == CLI_OK)
 		status = output_report(cli, &output, all, scenario);
+	if (all && all->shards_done < all->shards)
+		status = say_missing(cli, all, scenario_path, status);
 	scenario_free(scenario);
 	report_free(all);
 	return status;

@@ -57,6 +57,7 @@ for loss in ${LOSSES:-0 10 40}; do
 	fleet_start_box box box
 	sleep 1
 	fleet_start_headend headend
+	fleet_wait 10 [ -e "$box/state/journal" ] || { echo "the receiver did not start"; tail -n 5 "$box/rx.log"; exit 1; }
 	state_kib=0
 	tries=0
 	until has_ended || [ $tries -ge 600 ]; do

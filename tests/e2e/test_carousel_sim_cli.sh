@@ -27,6 +27,9 @@ cmp whole.json jobs.json || fail "jobs change the result"
 refuses 1 "not another shard" "$sim" merge 0.json 1.json 0.json
 refuses 1 "not another shard" "$sim" merge 0.json 1.json 1.json 2.json
 refuses 1 "whole.txt:1" "$sim" merge whole.txt
+refuses 1 "1 of 3 shards are missing: the bounds are not checked" "$sim" merge 0.json 1.json --scenario "$stories/night.ini"
+"$sim" merge 0.json 1.json >/dev/null 2>err.txt || fail "a part alone"
+grep -q "1 of 3 shards are missing" err.txt || fail "a part is not called one"
 refuses 1 "there is no such thing here" "$sim" merge gone.json
 
 "$sim" fleet "$stories/two-million.ini" >two.txt || { cat two.txt; fail "two million boxes miss their bounds"; }

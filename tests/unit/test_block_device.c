@@ -36,14 +36,15 @@ static void box_init(struct box *b, uint64_t image_bytes, uint16_t symbol_size)
 		.block_symbols = 64,
 		.seed = 4};
 	struct store_fixture_shape with_size = shape;
+	char dir[] = "/tmp/test_block_device.XXXXXX";
 	memset(b, 0, sizeof(*b));
-	strcpy(b->dir, "/tmp/test_block_device.XXXXXX");
-	assert_non_null(mkdtemp(b->dir));
+	assert_non_null(mkdtemp(dir));
+	memcpy(b->dir, dir, sizeof(dir));
 	with_size.image_bytes = image_bytes;
 	store_fixture_init(&b->fixture, &with_size);
 	for (int i = 0; i < 2; i++) {
 		int fd;
-		snprintf(b->slots[i], sizeof(b->slots[i]), "%s/slot%d", b->dir, i);
+		snprintf(b->slots[i], sizeof(b->slots[i]), "%s/slot%d", dir, i);
 		fd = open(b->slots[i], O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 		assert_true(fd >= 0 && ftruncate(fd, SLOT_BYTES) == 0);
 		close(fd);

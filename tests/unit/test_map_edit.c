@@ -79,6 +79,21 @@ static void test_ramps_go_on(void **state)
 	map_edit_free(e);
 }
 
+static void test_promote_by_ramp_keeps_the_hold(void **state)
+{
+	static const char *const gates[] = {"ramp=5%"};
+	struct map_edit *e = open_map("map      a  *  1 2 5 9  hold retry=2\n");
+	char *text;
+	size_t len;
+	(void)state;
+	assert_int_equal(map_edit_promote(e, "a", NULL, 7, gates, 1), 0);
+	assert_int_equal(map_edit_print(e, &text, &len), 0);
+	assert_non_null(
+		strstr(text, "map      a  *  1 2 7 9  hold retry=2 ramp=5%\nmap      a  *  1 2 5 9  hold retry=2\n"));
+	memory_free(NULL, text);
+	map_edit_free(e);
+}
+
 static void test_promote_by_ramp_and_then_for_all(void **state)
 {
 	static const char *const gates[] = {"from=2026-11-22T00:00Z", "ramp=5%,100%@+7d"};
@@ -196,6 +211,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_changed),
 		cmocka_unit_test(test_issue),
 		cmocka_unit_test(test_ramps_go_on),
+		cmocka_unit_test(test_promote_by_ramp_keeps_the_hold),
 		cmocka_unit_test(test_promote_by_ramp_and_then_for_all),
 		cmocka_unit_test(test_recall),
 		cmocka_unit_test(test_hold_and_release),
