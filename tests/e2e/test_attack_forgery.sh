@@ -73,9 +73,9 @@ check "... and those of the headend still count" fleet_wait 5 status_has beside 
 counts() { # BOX KEY: it has dropped some for that reason
 	[ "$(status_number "$1" "$2")" -gt 0 ] 2>/dev/null
 }
-check "forged FDT: it was read, and contradicts the true one" counts beside conflict
+check "forged FDT: it was read, and contradicts the true one" fleet_wait 10 counts beside conflict
 check "... the box has all of 105 and offers it" fleet_wait 30 fleet_is_state beside offered
-check "endless data: refused before anything is set aside for it" counts beside limit
+check "endless data: refused before anything is set aside for it" fleet_wait 10 counts beside limit
 limit=$(status_number beside limit_bytes)
 peak=$(($(status_number beside store_peak_bytes) + $(status_number beside other_peak_bytes)))
 check "... within its memory, $peak of $limit bytes" [ "$peak" -le "$limit" ]
