@@ -194,6 +194,17 @@ int document_parse_map(
 	return document_say_error(cli, path, &e);
 }
 
+int document_load_map(const struct cli *cli, const char *path, bool strict, struct policy_map **map)
+{
+	struct document d;
+	int result = document_load(cli, path, &d);
+	if (result != CLI_OK)
+		return result;
+	result = document_parse_map(cli, path, &d, strict, map);
+	document_deinit(&d);
+	return result;
+}
+
 /* Every link from the first on, so that a broken chain is found by the tool and not by the boxes. */
 static int load_chain(const char *text, size_t len, struct trust *trust)
 {

@@ -44,6 +44,8 @@ int document_say_error(const struct cli *, const char *path, const struct policy
 /* file:line:column on stderr when it does not parse. */
 int document_parse_map(
 	const struct cli *, const char *path, const struct document *, bool strict, struct policy_map **);
+/* The map of a file, without the document that it came in. */
+int document_load_map(const struct cli *, const char *path, bool strict, struct policy_map **);
 /* The newest root of a chain file (roots.dsse), each link checked. */
 int document_load_trust(const struct cli *, const char *path, struct trust *);
 

@@ -97,17 +97,6 @@ static uint64_t boxes_above(void *user, const char *class_name, uint32_t version
 	return boxes;
 }
 
-static int load_previous(const struct cli *cli, const char *path, struct policy_map **map)
-{
-	struct document d;
-	int result = document_load(cli, path, &d);
-	if (result != CLI_OK)
-		return result;
-	result = document_parse_map(cli, path, &d, false, map);
-	document_deinit(&d);
-	return result;
-}
-
 static int run_lint(const struct cli *cli, const struct document *d, struct run *run, const struct policy_map *previous)
 {
 	const struct policy_map_options options = {.strict = true, .report = report_syntax, .user = run};
@@ -152,7 +141,7 @@ int linting_run(const struct cli *cli, const char *path, const struct document *
 	if (d->type == NULL || strcmp(d->type, ENVELOPE_TYPE_MAP) != 0)
 		return cli_fail(cli, "%s: this is no map", path);
 	if (l->previous_path)
-		result = load_previous(cli, l->previous_path, &previous);
+		result = document_load_map(cli, l->previous_path, false, &previous);
 	if (result == CLI_OK && l->catalogue_path)
 		result = catalogue_load(cli, l->catalogue_path, NULL, &run.catalogue);
 	if (result == CLI_OK && l->fleet_path)

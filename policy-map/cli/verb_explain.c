@@ -145,16 +145,12 @@ static int explain(const struct cli *cli, struct explain *x)
 	struct policy_box box = {0};
 	struct policy_decision d;
 	struct policy_map *map;
-	struct document doc;
 	uint64_t at = 0;
 	int result = make_box(cli, x, &box);
 	if (result == CLI_OK && x->at && map_value_time(x->at, &at) != 0)
 		result = cli_usage(cli, "--at: a time such as 2026-11-21T12:00Z, not \"%s\"", x->at);
 	if (result == CLI_OK)
-		result = document_load(cli, x->map_path, &doc);
-	if (result != CLI_OK)
-		return result;
-	result = document_parse_map(cli, x->map_path, &doc, false, &map);
+		result = document_load_map(cli, x->map_path, false, &map);
 	if (result == CLI_OK) {
 		policy_decide(map, &box, at, &d);
 		if (x->json)
@@ -163,7 +159,6 @@ static int explain(const struct cli *cli, struct explain *x)
 			print_text(map, &box, &d, at);
 		policy_map_free(map);
 	}
-	document_deinit(&doc);
 	return result;
 }
 

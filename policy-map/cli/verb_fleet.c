@@ -174,11 +174,7 @@ static int import_map(const struct cli *cli, const char *db_path, const char *pa
 {
 	struct fleet_import im = {.lines = 1};
 	struct policy_map *map = NULL;
-	struct document d;
-	int result = document_load(cli, path, &d), error;
-	if (result != CLI_OK)
-		return result;
-	result = document_parse_map(cli, path, &d, false, &map);
+	int result = document_load_map(cli, path, false, &map), error;
 	if (result == CLI_OK)
 		result = fleet_open(cli, db_path, false, &im.db);
 	if (result == CLI_OK) {
@@ -194,7 +190,6 @@ static int import_map(const struct cli *cli, const char *db_path, const char *pa
 	}
 	fleet_db_close(im.db);
 	policy_map_free(map);
-	document_deinit(&d);
 	return result;
 }
 

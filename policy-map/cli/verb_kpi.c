@@ -143,16 +143,12 @@ int fleet_verb_kpi(const struct cli *cli, int argc, char **argv)
 	struct policy_map *map = NULL;
 	struct fleet_db *db = NULL;
 	struct fleet_kpi k;
-	struct document d;
 	int result = cli_options(cli, options, sizeof options / sizeof *options, &argc, argv, 1, 1), error;
 	if (result)
 		return result == CLI_HELP ? CLI_OK : result;
 	if (map_path == NULL)
 		return cli_usage(cli, "--map is needed");
-	result = document_load(cli, map_path, &d);
-	if (result != CLI_OK)
-		return result;
-	result = document_parse_map(cli, map_path, &d, false, &map);
+	result = document_load_map(cli, map_path, false, &map);
 	if (result == CLI_OK)
 		result = fleet_open(cli, argv[1], true, &db);
 	if (result == CLI_OK) {
@@ -164,6 +160,5 @@ int fleet_verb_kpi(const struct cli *cli, int argc, char **argv)
 	}
 	fleet_db_close(db);
 	policy_map_free(map);
-	document_deinit(&d);
 	return result;
 }

@@ -172,13 +172,8 @@ static int load(struct ready *r)
 		result = document_load(r->cli, r->map_path, &r->document);
 	if (result == CLI_OK)
 		result = document_parse_map(r->cli, r->map_path, &r->document, true, &r->map);
-	if (result == CLI_OK && r->previous_path) {
-		struct document d;
-		result = document_load(r->cli, r->previous_path, &d);
-		if (result == CLI_OK)
-			result = document_parse_map(r->cli, r->previous_path, &d, false, &r->previous);
-		document_deinit(&d);
-	}
+	if (result == CLI_OK && r->previous_path)
+		result = document_load_map(r->cli, r->previous_path, false, &r->previous);
 	return result;
 }
 

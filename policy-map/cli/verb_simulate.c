@@ -133,11 +133,7 @@ static int simulate(const struct cli *cli, const struct simulate *s)
 	struct what_if_rollout r;
 	struct policy_map *map = NULL;
 	struct fleet_db *db = NULL;
-	struct document d;
-	int result = document_load(cli, s->map, &d), error;
-	if (result != CLI_OK)
-		return result;
-	result = document_parse_map(cli, s->map, &d, true, &map);
+	int result = document_load_map(cli, s->map, true, &map), error;
 	if (result == CLI_OK)
 		result = fleet_open(cli, s->fleet, true, &db);
 	if (result == CLI_OK) {
@@ -151,7 +147,6 @@ static int simulate(const struct cli *cli, const struct simulate *s)
 	}
 	fleet_db_close(db);
 	policy_map_free(map);
-	document_deinit(&d);
 	return result;
 }
 

@@ -139,13 +139,8 @@ static int check_database(const struct cli *cli, const char *path)
 static int check_map(const struct cli *cli, const char *path)
 {
 	struct policy_map *map = NULL;
-	struct document d;
-	int result = document_load(cli, path, &d);
-	if (result != CLI_OK)
-		return result;
-	result = document_parse_map(cli, path, &d, true, &map);
+	int result = document_load_map(cli, path, true, &map);
 	policy_map_free(map);
-	document_deinit(&d);
 	return result;
 }
 
