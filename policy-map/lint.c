@@ -135,11 +135,6 @@ void lint_find_byte(struct lint *l, enum lint_code code, size_t at, const char *
 	va_end(args);
 }
 
-bool lint_is_gated(const struct policy_row *r)
-{
-	return r->from_s || r->until_s || r->num_steps;
-}
-
 /* ---- rows of one (class, category) ---- */
 
 /* When an earlier row's gate closes, its boxes, which run its current by then, come to a later row. */
@@ -157,21 +152,21 @@ static void check_group(struct lint *l, const struct policy_row *const *rows, si
 {
 	const struct policy_row *base = NULL, *last = rows[count - 1];
 	for (size_t i = 0; i < count; i++) {
-		if (!lint_is_gated(rows[i]) && base)
+		if (!policy_row_is_gated(rows[i]) && base)
 			lint_find(l, LINT_TWO_BASES, rows[i]->line, 0,
 				"%s %s has an ungated row on line %" PRIu32 " already", rows[i]->class_name,
 				rows[i]->category, base->line);
-		if (!lint_is_gated(rows[i]) && base == NULL)
+		if (!policy_row_is_gated(rows[i]) && base == NULL)
 			base = rows[i];
 	}
-	if (lint_is_gated(last))
+	if (policy_row_is_gated(last))
 		lint_find(l, LINT_LAST_GATED, last->line, WORD_OPTIONS, "the last row of %s %s must have no gates",
 			last->class_name, last->category);
 	if (count > MAX_GROUP_ROWS)
 		lint_find(l, LINT_TOO_MANY_ROWS, last->line, 0, "%zu rows of %s %s, at most %u", count,
 			last->class_name, last->category, MAX_GROUP_ROWS);
 	for (size_t i = 0; i < count && count <= MAX_GROUP_ROWS; i++) {
-		for (size_t k = i + 1; k < count && lint_is_gated(rows[i]); k++)
+		for (size_t k = i + 1; k < count && policy_row_is_gated(rows[i]); k++)
 			check_flip(l, rows[i], rows[k]);
 	}
 }

@@ -39,7 +39,6 @@ uint32_t lint_header_line(const struct lint *, const char *word);
 
 /* Roll-outs: ramps, the fleet, serial and expiry. */
 void lint_rollout(struct lint *);
-bool lint_is_gated(const struct policy_row *);
 
 /* Images, their manifests, and what can be recalled to what. */
 void lint_images(struct lint *);

@@ -34,20 +34,12 @@ static bool is_for_production(const struct policy_row *row)
 	return strcmp(row->category, "production") == 0 || strcmp(row->category, "*") == 0;
 }
 
-/* The share that is let in at a time, the other gates not left out. */
-static uint32_t share_at(const struct policy_map *m, const struct policy_row *row, uint64_t now)
-{
-	if ((row->from_s && now < row->from_s) || (row->until_s && now >= row->until_s))
-		return 0;
-	return policy_ramp_permyriad(m, row, now);
-}
-
 static bool is_lowered_at(
 	const struct lint *l, const struct policy_row *row, const struct policy_row *before, uint64_t now)
 {
 	if (now < l->map->issued_s)
 		return false;
-	return share_at(l->map, row, now) < share_at(l->context->previous, before, now);
+	return policy_row_share(l->map, row, now) < policy_row_share(l->context->previous, before, now);
 }
 
 /* A ramp counts from `from`, else from the map's own issue: a later map puts the steps off when it does not say from
@@ -67,7 +59,8 @@ static void check_ramp_lowered(struct lint *l, const struct policy_row *row, con
 	if (lowered_at != UINT64_MAX)
 		lint_find_option(l, LINT_RAMP_LOWERED, row->line,
 			"ramp=", "%g %% of the boxes at a time when the last signed map had %g %%",
-			share_at(l->map, row, lowered_at) / 100.0, share_at(m, before, lowered_at) / 100.0);
+			policy_row_share(l->map, row, lowered_at) / 100.0,
+			policy_row_share(m, before, lowered_at) / 100.0);
 }
 
 static void check_ramp_grows(struct lint *l, const struct policy_row *row)
@@ -102,7 +95,8 @@ static void check_ramp(struct lint *l, const struct policy_row *row)
 /* A gated row of the last signed map that has gone while its boxes run what it led to: neither ended nor taken back. */
 static void check_dropped(struct lint *l, const struct policy_row *before)
 {
-	uint32_t version = before->numbers.current, share = share_at(l->context->previous, before, l->map->issued_s);
+	uint32_t version = before->numbers.current,
+		 share = policy_row_share(l->context->previous, before, l->map->issued_s);
 	size_t count;
 	const struct policy_row *const *rows = policy_map_rows(l->map, before->class_name, before->category, &count);
 	for (size_t i = 0; i < count; i++) {
@@ -129,7 +123,7 @@ void lint_rollout(struct lint *l)
 				"%" PRIu64 " boxes run a version above maximum %" PRIu32, boxes, row->numbers.maximum);
 	}
 	for (size_t i = 0; previous && i < previous->num_rows; i++) {
-		if (lint_is_gated(&previous->rows[i]))
+		if (policy_row_is_gated(&previous->rows[i]))
 			check_dropped(l, &previous->rows[i]);
 	}
 	if (previous && policy_map_compare(m, previous) <= 0)

@@ -86,14 +86,22 @@ static uint32_t row_lot(const struct policy_row *row, const char *box_id)
 	return policy_lot(salt, box_id);
 }
 
+bool policy_row_is_gated(const struct policy_row *row)
+{
+	return row->from_s || row->until_s || row->num_steps;
+}
+
+uint32_t policy_row_share(const struct policy_map *map, const struct policy_row *row, uint64_t now_s)
+{
+	if ((row->from_s && now_s < row->from_s) || (row->until_s && now_s >= row->until_s))
+		return 0;
+	return policy_ramp_permyriad(map, row, now_s);
+}
+
 bool policy_row_admits(
 	const struct policy_map *map, const struct policy_row *row, const char *box_id, uint64_t gate_time_s)
 {
-	uint64_t now = gate_time_of(map, gate_time_s);
-	uint32_t share;
-	if ((row->from_s && now < row->from_s) || (row->until_s && now >= row->until_s))
-		return false;
-	share = policy_ramp_permyriad(map, row, gate_time_s);
+	uint32_t share = policy_row_share(map, row, gate_time_of(map, gate_time_s));
 	if (share == 0 || share >= 10000)
 		return share != 0;
 	return row_lot(row, box_id) < share;

@@ -103,6 +103,10 @@ int policy_decide(const struct policy_map *, const struct policy_box *, uint64_t
 uint32_t policy_lot(const char *salt, const char *box_id);
 /* The share that a row's ramp admits at a time; 10000 without a ramp. */
 uint32_t policy_ramp_permyriad(const struct policy_map *, const struct policy_row *, uint64_t gate_time_s);
+/* Does the row wait for a time, end at one, or let in only a share? */
+bool policy_row_is_gated(const struct policy_row *);
+/* The share that all gates of a row admit at a time: none before it begins, none after its end, else its ramp's. */
+uint32_t policy_row_share(const struct policy_map *, const struct policy_row *, uint64_t now_s);
 /* True when the row's gates admit the box at a time. */
 bool policy_row_admits(const struct policy_map *, const struct policy_row *, const char *box_id, uint64_t gate_time_s);
 

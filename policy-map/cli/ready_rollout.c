@@ -50,26 +50,21 @@ static struct group group_of(const struct policy_map *map, const char *class_nam
 	return g;
 }
 
-static bool is_gated(const struct policy_row *row)
-{
-	return row->from_s || row->until_s || row->num_steps;
-}
-
 /* The row that boxes come to by themselves; NULL: none. */
 static const struct policy_row *base_of(const struct group *g)
 {
-	return g->count && !is_gated(g->rows[g->count - 1]) ? g->rows[g->count - 1] : NULL;
+	return g->count && !policy_row_is_gated(g->rows[g->count - 1]) ? g->rows[g->count - 1] : NULL;
 }
 
-/* The share that a row takes in with its first step: now, when it has begun. */
-static uint32_t share_of(const struct group *g, const struct policy_row *row, uint64_t now)
+/* The share that a row takes in with its first step: when the map is issued, if it has begun by then. */
+static uint32_t share_of(const struct policy_map *map, const struct policy_row *row)
 {
-	now = now > g->map->issued_s ? now : g->map->issued_s;
-	if (row->hold || (row->until_s && now >= row->until_s))
+	uint32_t share = policy_row_share(map, row, map->issued_s);
+	if (row->hold || (row->until_s && map->issued_s >= row->until_s))
 		return 0;
-	if (row->from_s > now || policy_ramp_permyriad(g->map, row, now) == 0)
+	if (share == 0)
 		return row->num_steps ? row->steps[0].permyriad : ALL;
-	return policy_ramp_permyriad(g->map, row, now);
+	return share;
 }
 
 /* The share that has a version, or a newer one, at a time; steps that are still to come count for nothing. */
@@ -78,10 +73,9 @@ static uint32_t share_with(const struct group *g, uint32_t version, uint64_t now
 	uint32_t share = 0;
 	for (size_t i = 0; i < g->count; i++) {
 		const struct policy_row *row = g->rows[i];
-		uint32_t own = row->from_s > now ? 0 : policy_ramp_permyriad(g->map, row, now);
-		if (row->hold || row->numbers.current < version || (row->until_s && now >= row->until_s))
-			continue;
-		share = own > share ? own : share;
+		uint32_t own = policy_row_share(g->map, row, now);
+		if (!row->hold && row->numbers.current >= version && own > share)
+			share = own;
 	}
 	return share;
 }
@@ -114,7 +108,7 @@ static struct step step_of(const struct ready *r, const char *class_name)
 	struct step s = {.news = g.count ? NOTHING_NEW : NO_ROW};
 	for (size_t i = 0; i < g.count; i++) {
 		const struct policy_row *row = g.rows[i];
-		struct step t = {STEP, row->numbers.current, 0, share_of(&g, row, r->map->issued_s)};
+		struct step t = {STEP, row->numbers.current, 0, share_of(r->map, row)};
 		if (base && row != base && t.version <= base->numbers.current)
 			continue; /* keeps boxes back, or where they are */
 		if (row == base && was.count == 0)

@@ -4,6 +4,7 @@
 #include "policy-map/cli/check.h"
 #include "policy-map/cli/grid.h"
 #include "policy-map/map_value.h"
+#include "policy-map/policy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,11 +37,10 @@ static json_t *rows_json(const struct policy_map *m)
 	json_t *rows = json_array();
 	for (size_t i = 0; i < m->num_rows; i++) {
 		const struct policy_row *r = m->rows_by_name[i];
-		json_array_append_new(
-			rows, json_pack("{s:s,s:s,s:o,s:b,s:b,s:o,s:I}", "class", r->class_name, "category",
-				      r->category, "numbers", numbers_json(&r->numbers), "hold", (int)r->hold, "gated",
-				      r->from_s || r->until_s || r->num_steps, "gates", gates_json(r), "line",
-				      (json_int_t)r->line));
+		json_array_append_new(rows,
+			json_pack("{s:s,s:s,s:o,s:b,s:b,s:o,s:I}", "class", r->class_name, "category", r->category,
+				"numbers", numbers_json(&r->numbers), "hold", (int)r->hold, "gated",
+				(int)policy_row_is_gated(r), "gates", gates_json(r), "line", (json_int_t)r->line));
 	}
 	return rows;
 }

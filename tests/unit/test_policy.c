@@ -300,6 +300,24 @@ static void test_ramp_steps(void **state)
 	policy_map_free(map);
 }
 
+static void test_share_of_a_row(void **state)
+{
+	struct policy_map *map =
+		map_of("map box * 1 2 7 9 from=2026-11-21T12:00Z until=2026-11-21T14:00Z\n"
+		       "map box * 1 2 6 9 ramp=5%,20%@+48h until=2026-11-24T10:00Z\nmap box * 1 2 5 9\n" IMAGES);
+	const struct policy_row *window = &map->rows[0], *ramp = &map->rows[1], *open = &map->rows[2];
+	(void)state;
+	assert_true(policy_row_is_gated(window) && policy_row_is_gated(ramp) && !policy_row_is_gated(open));
+	assert_int_equal(policy_row_share(map, window, ISSUED + 2 * HOUR - 1), 0);
+	assert_int_equal(policy_row_share(map, window, ISSUED + 2 * HOUR), 10000);
+	assert_int_equal(policy_row_share(map, window, ISSUED + 4 * HOUR), 0);
+	assert_int_equal(policy_row_share(map, ramp, ISSUED), 500);
+	assert_int_equal(policy_row_share(map, ramp, ISSUED + 48 * HOUR), 2000);
+	assert_int_equal(policy_row_share(map, ramp, ISSUED + 3 * DAY), 0);
+	assert_int_equal(policy_row_share(map, open, 0), 10000);
+	policy_map_free(map);
+}
+
 static void test_ramp_admits_its_share_and_only_ever_adds(void **state)
 {
 	struct policy_map *map = map_of("map box * 1 2 6 9 ramp=5%,20%@+1h,50%@+2h,100%@+3h\nmap box * 1 2 5 9\n"
@@ -422,6 +440,7 @@ int main(void)
 		cmocka_unit_test(test_override_goes_before_rows_gates_and_hold),
 		cmocka_unit_test(test_lots),
 		cmocka_unit_test(test_ramp_steps),
+		cmocka_unit_test(test_share_of_a_row),
 		cmocka_unit_test(test_ramp_admits_its_share_and_only_ever_adds),
 		cmocka_unit_test(test_max_attempts_and_other_images),
 		cmocka_unit_test(test_expiry_counts_only_by_a_trusted_clock_and_blocks_nothing),
