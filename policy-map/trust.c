@@ -6,6 +6,15 @@
 #include <sodium.h>
 #include <string.h>
 
+bool trust_role_has(const struct trust_role *role, const uint8_t key_id[KEY_ID_BYTES])
+{
+	for (unsigned i = 0; i < role->num_keys; i++) {
+		if (memcmp(role->key_ids[i], key_id, KEY_ID_BYTES) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int parse_role(struct trust_role *role, const char *name, const json_t *value)
 {
 	struct json_fields f;
@@ -24,10 +33,8 @@ static int parse_role(struct trust_role *role, const char *name, const json_t *v
 		if (hash_parse_hex(json_string_value(id) ? json_string_value(id) : "", json_string_length(id), out,
 			    KEY_ID_BYTES) != 0)
 			return CAROUSEL_E_MALFORMED;
-		for (unsigned j = 0; j < role->num_keys; j++) {
-			if (memcmp(role->key_ids[j], out, KEY_ID_BYTES) == 0)
-				return CAROUSEL_E_MALFORMED;
-		}
+		if (trust_role_has(role, out))
+			return CAROUSEL_E_MALFORMED;
 		role->num_keys++;
 	}
 	return role->threshold > role->num_keys ? CAROUSEL_E_MALFORMED : 0;

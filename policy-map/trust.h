@@ -9,6 +9,7 @@
 #include "common/hash.h"
 #include "common/key.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +49,8 @@ int trust_root_print(const struct carousel_allocator *, const struct trust_root 
 /* NULL when there is none. */
 const struct trust_role *trust_root_role(const struct trust_root *, const char *name);
 const struct key_public *trust_root_key(const struct trust_root *, const uint8_t id[KEY_ID_BYTES]);
+/* Does the role name this key? */
+bool trust_role_has(const struct trust_role *, const uint8_t key_id[KEY_ID_BYTES]);
 /* Counts distinct valid signatures by a role's keys. 0, SIGNATURE, or NOT_FOUND (no such role). */
 int trust_root_verify(const struct trust_root *, const char *role, const struct envelope *);
 

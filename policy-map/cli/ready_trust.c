@@ -1,7 +1,6 @@
 #include "policy-map/cli/ready.h"
 
 #include "common/carousel_error.h"
-#include "policy-map/cli/signatures.h"
 #include "policy-map/files/audit_file.h"
 
 #include <string.h>
@@ -32,7 +31,7 @@ static const char *shared_with(const struct trust_root *root, const struct trust
 {
 	for (unsigned i = 0; i < root->num_roles; i++) {
 		for (unsigned k = 0; &root->roles[i] != beat && k < root->roles[i].num_keys; k++) {
-			if (signatures_has_part(root, beat->name, root->roles[i].key_ids[k]))
+			if (trust_role_has(beat, root->roles[i].key_ids[k]))
 				return root->roles[i].name;
 		}
 	}

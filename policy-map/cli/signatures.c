@@ -42,11 +42,7 @@ json_t *signatures_of_role(const struct trust_root *root, const char *name, cons
 bool signatures_has_part(const struct trust_root *root, const char *name, const uint8_t key_id[KEY_ID_BYTES])
 {
 	const struct trust_role *role = trust_root_role(root, name);
-	for (unsigned i = 0; role && i < role->num_keys; i++) {
-		if (memcmp(role->key_ids[i], key_id, KEY_ID_BYTES) == 0)
-			return true;
-	}
-	return false;
+	return role && trust_role_has(role, key_id);
 }
 
 int signatures_check_root_signer(const struct cli *cli, const char *name, const uint8_t key_id[KEY_ID_BYTES],

@@ -54,10 +54,8 @@ static int take_role_key(const struct cli *cli, const char *path, void *user)
 	struct key_public key;
 	if (keys_load_public(cli, path, &key) != CLI_OK)
 		return CLI_FAILED;
-	for (unsigned i = 0; i < edit->role->num_keys; i++) {
-		if (memcmp(edit->role->key_ids[i], key.id, KEY_ID_BYTES) == 0)
-			return cli_usage(cli, "%s: this key is in the role %s already", path, edit->role->name);
-	}
+	if (trust_role_has(edit->role, key.id))
+		return cli_usage(cli, "%s: this key is in the role %s already", path, edit->role->name);
 	if (edit->role->num_keys == TRUST_MAX_ROLE_KEYS)
 		return cli_usage(cli, "more than %u keys in a role", TRUST_MAX_ROLE_KEYS);
 	memcpy(edit->role->key_ids[edit->role->num_keys++], key.id, KEY_ID_BYTES);
@@ -101,10 +99,8 @@ static int set_role(const struct cli *cli, struct trust_root *root, const char *
 static bool is_used(const struct trust_root *root, const uint8_t *id)
 {
 	for (unsigned r = 0; r < root->num_roles; r++) {
-		for (unsigned i = 0; i < root->roles[r].num_keys; i++) {
-			if (memcmp(root->roles[r].key_ids[i], id, KEY_ID_BYTES) == 0)
-				return true;
-		}
+		if (trust_role_has(&root->roles[r], id))
+			return true;
 	}
 	return false;
 }
