@@ -1,6 +1,7 @@
 #include "common/io/cli.h"
 
 #include "common/carousel_error.h"
+#include "common/json_fields.h"
 #include "common/units.h"
 
 #include <stdarg.h>
@@ -73,13 +74,24 @@ static void cli_help(const struct cli_program *program, FILE *to)
 	fprintf(to, "\n`%s VERB --help` tells more; `--version` tells the version.\n", program->name);
 }
 
-/* What a program prints only counts when it has arrived. */
-static int cli_flush(const struct cli *cli, int result)
+int cli_flush(const struct cli *cli, int result)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return result;
 	clearerr(stdout);
 	return result == CLI_OK ? cli_fail(cli, "stdout: %s", carousel_strerror(CAROUSEL_E_IO)) : result;
+}
+
+int cli_print_json(const struct cli *cli, json_t *json)
+{
+	char *text;
+	size_t len;
+	int result = json_fields_print(NULL, json, &text, &len);
+	if (result)
+		return cli_fail(cli, "%s", carousel_strerror(result));
+	puts(text);
+	memory_free(NULL, text);
+	return cli_flush(cli, CLI_OK);
 }
 
 int cli_main(const struct cli_program *program, int argc, char **argv)

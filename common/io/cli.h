@@ -4,6 +4,7 @@
 #ifndef COMMON_IO_CLI_H
 #define COMMON_IO_CLI_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -71,5 +72,11 @@ int cli_fail(const struct cli *, const char *format, ...) __attribute__((format(
 int cli_usage(const struct cli *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A diagnostic that names its place itself, "map:4:7: error: ...". */
 void cli_say(const struct cli *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* What was printed counts only when it has arrived: `result`, or CLI_FAILED, and a word on it, when that was CLI_OK and
+ * stdout could not be written. cli_main() asks at the end; a verb that goes on asks itself. */
+int cli_flush(const struct cli *, int result);
+/* A line of JSON on stdout, which has arrived; takes it over, NULL: there was no memory. CLI_OK or CLI_FAILED. */
+int cli_print_json(const struct cli *, json_t *);
 
 #endif

@@ -247,15 +247,3 @@ json_t *document_json_path(const char *path)
 	memory_free(NULL, copy);
 	return json;
 }
-
-int document_print_json(const struct cli *cli, json_t *json)
-{
-	char *text;
-	size_t len;
-	int result = json_fields_print(NULL, json, &text, &len);
-	if (result)
-		return cli_fail(cli, "%s", carousel_strerror(result));
-	result = puts(text) < 0 || fflush(stdout) != 0 ? CAROUSEL_E_IO : 0;
-	memory_free(NULL, text);
-	return result ? cli_fail(cli, "stdout: %s", carousel_strerror(result)) : CLI_OK;
-}

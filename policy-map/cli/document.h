@@ -51,7 +51,5 @@ int document_load_trust(const struct cli *, const char *path, struct trust *);
 
 /* A path as JSON has it: what is not UTF-8 as question marks. NULL: no memory. */
 json_t *document_json_path(const char *path);
-/* Prints a line of JSON on stdout and releases it. */
-int document_print_json(const struct cli *, json_t *);
 
 #endif

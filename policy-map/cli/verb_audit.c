@@ -71,7 +71,7 @@ static int audit_run(const struct cli *cli, const char *path, const char *head, 
 		"entries", (json_int_t)chain.number, "head", text);
 	if (log)
 		json_object_set_new(answer, "log", log);
-	return document_print_json(cli, answer);
+	return cli_print_json(cli, answer);
 }
 
 static int audit_verb(const struct cli *cli, int argc, char **argv, bool show)

@@ -129,8 +129,8 @@ static int diff(const struct cli *cli, const struct document docs[2], struct pol
 		result = diff_fleet(cli, db, maps, o, flips);
 	fleet_db_close(db);
 	if (result == CLI_OK && o->json)
-		return document_print_json(cli, json_pack("{s:s,s:o,s:o}", "format", "carousel-diff/1",
-							o->paths ? "paths" : "changes", list, "flips", flips));
+		return cli_print_json(cli, json_pack("{s:s,s:o,s:o}", "format", "carousel-diff/1",
+						   o->paths ? "paths" : "changes", list, "flips", flips));
 	json_decref(list);
 	json_decref(flips);
 	return result;

@@ -154,7 +154,7 @@ static int explain(const struct cli *cli, struct explain *x)
 	if (result == CLI_OK) {
 		policy_decide(map, &box, at, &d);
 		if (x->json)
-			result = document_print_json(cli, decision_json(&box, &d));
+			result = cli_print_json(cli, decision_json(&box, &d));
 		else
 			print_text(map, &box, &d, at);
 		policy_map_free(map);

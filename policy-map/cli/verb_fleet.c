@@ -81,7 +81,7 @@ static int print_import(
 	if (run && im->bad > im->max_faults)
 		fprintf(stderr, "%s: %" PRIu64 " more lines were skipped\n", run->path, im->bad - im->max_faults);
 	if (json)
-		return document_print_json(
+		return cli_print_json(
 			cli, json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:b,s:O*}", "format", "carousel-fleet-import/1",
 				     "lines", (json_int_t)im->lines, "taken", (json_int_t)im->taken, "older",
 				     (json_int_t)im->older, "bad", (json_int_t)im->bad, "signed",
@@ -302,9 +302,8 @@ static int fleet_verb_export(const struct cli *cli, int argc, char **argv)
 	if (error)
 		result = fleet_fail(cli, argv[2], db, error);
 	if (result == CLI_OK && json)
-		result =
-			document_print_json(cli, json_pack("{s:s,s:o,s:b}", "format", "carousel-fleet-export/1", "file",
-							 document_json_path(argv[2]), "summary", (int)summary));
+		result = cli_print_json(cli, json_pack("{s:s,s:o,s:b}", "format", "carousel-fleet-export/1", "file",
+						     document_json_path(argv[2]), "summary", (int)summary));
 	fleet_db_close(db);
 	return result;
 }
@@ -370,7 +369,7 @@ static int show_one(const struct cli *cli, const char *path, struct fleet_db *db
 	if (error)
 		result = fleet_fail(cli, error == CAROUSEL_E_NOT_FOUND ? id : path, db, error);
 	else if (json)
-		result = document_print_json(cli,
+		result = cli_print_json(cli,
 			json_pack("{s:s,s:O,s:O}", "format", "carousel-fleet-show/1", "box", box, "history", list));
 	json_decref(box);
 	json_decref(list);
@@ -384,7 +383,7 @@ static int show_all(const struct cli *cli, const char *path, struct fleet_db *db
 	if (error)
 		result = fleet_fail(cli, path, db, error);
 	else if (json)
-		result = document_print_json(
+		result = cli_print_json(
 			cli, json_pack("{s:s,s:O}", "format", "carousel-fleet-show/1", "versions", list));
 	json_decref(list);
 	return result;

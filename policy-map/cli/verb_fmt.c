@@ -32,8 +32,8 @@ static int fmt(const struct cli *cli, const char *path, bool check, bool to_stdo
 		result = document_write(cli, "-", out, out_len, 0644);
 	else if (!same)
 		result = document_write(cli, path, out, out_len, 0644);
-	if (json && document_print_json(cli, json_pack("{s:s,s:o,s:b}", "format", "carousel-fmt/1", "file",
-						     document_json_path(path), "canonical", (int)same)) != CLI_OK)
+	if (json && cli_print_json(cli, json_pack("{s:s,s:o,s:b}", "format", "carousel-fmt/1", "file",
+						document_json_path(path), "canonical", (int)same)) != CLI_OK)
 		result = CLI_FAILED;
 	memory_free(NULL, text);
 	memory_free(NULL, out);

@@ -101,7 +101,7 @@ static int keygen(const struct cli *cli, const struct keygen *g, const char *nam
 		result = write_pair(cli, g, &secret, secret_path, public_path);
 	hash_hex(id, secret.public_key.id, KEY_ID_BYTES);
 	if (result == CLI_OK && g->json)
-		result = document_print_json(cli,
+		result = cli_print_json(cli,
 			json_pack("{s:s,s:s,s:s,s:o,s:o}", "format", "carousel-keygen/1", "keyid", id, "type", g->type,
 				"secret", document_json_path(secret_path), "public", document_json_path(public_path)));
 	else if (result == CLI_OK)

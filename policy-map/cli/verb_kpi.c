@@ -104,7 +104,7 @@ static int print_json(const struct cli *cli, const struct fleet_kpi *k, const st
 	json_object_set(root, "failures", t->list);
 	json_object_set_new(root, "time_to_stop_hours", t->stopped ? json_real(t->hours / t->stopped) : json_null());
 	json_object_set_new(root, "failures_not_stopped", json_integer((json_int_t)t->running));
-	return document_print_json(cli, root);
+	return cli_print_json(cli, root);
 }
 
 static int print_kpi(const struct cli *cli, const char *path, struct fleet_db *db, const struct fleet_kpi *k, bool json)

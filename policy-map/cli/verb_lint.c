@@ -7,9 +7,9 @@
 static int print_result(const struct cli *cli, const char *path, struct linting *l, bool json)
 {
 	if (json)
-		return document_print_json(cli, json_pack("{s:s,s:o,s:i,s:i,s:o}", "format", "carousel-lint/1", "file",
-							document_json_path(path), "errors", (int)l->errors, "warnings",
-							(int)l->warnings, "findings", l->findings));
+		return cli_print_json(cli, json_pack("{s:s,s:o,s:i,s:i,s:o}", "format", "carousel-lint/1", "file",
+						   document_json_path(path), "errors", (int)l->errors, "warnings",
+						   (int)l->warnings, "findings", l->findings));
 	printf("%s: %u errors, %u warnings\n", path, l->errors, l->warnings);
 	return CLI_OK;
 }

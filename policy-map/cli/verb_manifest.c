@@ -215,7 +215,7 @@ static int write_manifest(const struct cli *cli, const struct create *c, const s
 	else
 		result = document_write(cli, c->out, payload, len, 0644);
 	if (result == CLI_OK && hash_sha256(payload, len, digest) == 0 && c->json)
-		result = document_print_json(cli,
+		result = cli_print_json(cli,
 			json_pack("{s:s,s:o,s:s,s:I,s:s,s:I,s:s,s:o}", "format", "carousel-manifest/1", "file",
 				document_json_path(c->out), "class", m->class_name, "version", (json_int_t)m->version,
 				"sha256", hash_sha256_text(sha256, m->sha256), "size",

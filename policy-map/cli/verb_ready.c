@@ -155,9 +155,9 @@ static int check_all(struct ready *r, bool json)
 	check_fleet(r);
 	ready_rollout(r);
 	check_expiry(r);
-	if (json && document_print_json(r->cli, json_pack("{s:s,s:b,s:i,s:i,s:o}", "format", "carousel-ready/1",
-							"ready", r->failed + r->skipped == 0, "failed", (int)r->failed,
-							"skipped", (int)r->skipped, "items", r->items)) != CLI_OK)
+	if (json && cli_print_json(r->cli, json_pack("{s:s,s:b,s:i,s:i,s:o}", "format", "carousel-ready/1", "ready",
+						   r->failed + r->skipped == 0, "failed", (int)r->failed, "skipped",
+						   (int)r->skipped, "items", r->items)) != CLI_OK)
 		return CLI_FAILED;
 	if (!json)
 		printf("%s: %u failed, %u skipped\n", r->failed + r->skipped ? "not ready" : "ready", r->failed,

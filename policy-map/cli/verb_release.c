@@ -97,7 +97,7 @@ static int show_and_write(
 	if (result == CLI_OK && !r->dry_run)
 		result = document_write(cli, r->map_path, text, len, 0644);
 	if (result == CLI_OK && r->json)
-		return document_print_json(
+		return cli_print_json(
 			cli, json_pack("{s:s,s:o,s:b,s:o}", "format", "carousel-release/1", "file",
 				     document_json_path(r->map_path), "written", (int)!r->dry_run, "changes", changes));
 	json_decref(changes);

@@ -153,7 +153,7 @@ static int show_map(const struct cli *cli, const char *path, const struct docume
 	if (result != CLI_OK)
 		return result;
 	if (as_json)
-		result = document_print_json(cli, map_json(map));
+		result = cli_print_json(cli, map_json(map));
 	else if (print_map(map) != 0)
 		result = cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
 	policy_map_free(map);
@@ -169,7 +169,7 @@ static int show_payload(const struct cli *cli, const char *path, const struct do
 	if (result)
 		return cli_fail(cli, "%s: %s", path, carousel_strerror(result));
 	if (as_json)
-		return document_print_json(cli,
+		return cli_print_json(cli,
 			json_pack("{s:s,s:s,s:o}", "format", "carousel-show/1", "type", d->type, "payload", payload));
 	text = json_dumps(payload, JSON_INDENT(2));
 	json_decref(payload);

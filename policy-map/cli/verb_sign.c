@@ -124,7 +124,7 @@ static int sign(const struct cli *cli, const struct sign *s)
 		if (result == CLI_OK)
 			result = write_signed(cli, s, &e, k.signer.public_key.id);
 		if (result == CLI_OK && s->json)
-			result = document_print_json(
+			result = cli_print_json(
 				cli, json_pack("{s:s,s:s,s:s,s:o,s:i}", "format", "carousel-sign/1", "role",
 					     check_role_of(e.type), "keyid", id, "file", document_json_path(s->out),
 					     "signatures", (int)e.num_signatures));

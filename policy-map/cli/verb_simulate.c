@@ -122,7 +122,7 @@ static int print_rollout(
 {
 	int result = CLI_OK;
 	if (s->json)
-		result = document_print_json(cli, rollout_json(r));
+		result = cli_print_json(cli, rollout_json(r));
 	else if (s->svg == NULL || strcmp(s->svg, "-") != 0)
 		print_text(r, map);
 	return result == CLI_OK && s->svg ? write_svg(cli, r, s->svg) : result;

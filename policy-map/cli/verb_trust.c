@@ -162,10 +162,9 @@ static int say_written(const struct cli *cli, const struct edit *edit, const str
 	unsigned signatures, const char *out)
 {
 	if (edit->json)
-		return document_print_json(
-			cli, json_pack("{s:s,s:o,s:I,s:I,s:i}", "format", "carousel-trust/1", "file",
-				     document_json_path(out), "version", (json_int_t)root->version, "epoch",
-				     (json_int_t)root->epoch, "signatures", (int)signatures));
+		return cli_print_json(cli, json_pack("{s:s,s:o,s:I,s:I,s:i}", "format", "carousel-trust/1", "file",
+						   document_json_path(out), "version", (json_int_t)root->version,
+						   "epoch", (json_int_t)root->epoch, "signatures", (int)signatures));
 	fprintf(stderr, "%s: root version %u, %u signatures; `policy-map verify %s%s%s%s` says whose are missing\n",
 		out, root->version, signatures, edit->trust_path ? "--trust " : "",
 		edit->trust_path ? edit->trust_path : "", edit->trust_path ? " " : "", out);

@@ -40,7 +40,7 @@ static int append(const struct cli *cli, const char *chain_path, const char *roo
 		result = cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
 	}
 	if (result == CLI_OK && json)
-		result = document_print_json(
+		result = cli_print_json(
 			cli, json_pack("{s:s,s:o,s:I,s:I}", "format", "carousel-trust/1", "file",
 				     document_json_path(chain_path), "version", (json_int_t)trust.root.version, "epoch",
 				     (json_int_t)trust.root.epoch));
@@ -98,5 +98,5 @@ int trust_verb_show(const struct cli *cli, int argc, char **argv)
 		return cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
 	(void)json_fields_load(payload, len, TRUST_MAX_ROOT_BYTES, &root);
 	memory_free(NULL, payload);
-	return document_print_json(cli, json_pack("{s:s,s:o}", "format", "carousel-trust/1", "root", root));
+	return cli_print_json(cli, json_pack("{s:s,s:o}", "format", "carousel-trust/1", "root", root));
 }

@@ -98,11 +98,11 @@ static int check_chain(const struct cli *cli, struct chain_check *c, bool json)
 	if (!json)
 		json_array_foreach(c->reports, i, link) signatures_print(c->path, link);
 	result = judge(cli, c, error, json);
-	if (json && document_print_json(
-			    cli, json_pack("{s:s,s:o,s:b,s:I,s:I,s:I,s:O}", "format", "carousel-trust/1", "file",
-					 document_json_path(c->path), "good", result == CLI_OK, "from",
-					 (json_int_t)c->from, "version", (json_int_t)c->trust.root.version, "epoch",
-					 (json_int_t)c->trust.root.epoch, "links", c->reports)) != CLI_OK)
+	if (json &&
+		cli_print_json(cli, json_pack("{s:s,s:o,s:b,s:I,s:I,s:I,s:O}", "format", "carousel-trust/1", "file",
+					    document_json_path(c->path), "good", result == CLI_OK, "from",
+					    (json_int_t)c->from, "version", (json_int_t)c->trust.root.version, "epoch",
+					    (json_int_t)c->trust.root.epoch, "links", c->reports)) != CLI_OK)
 		result = CLI_FAILED;
 	return result;
 }

@@ -11,7 +11,7 @@ static int print_report(
 	const struct cli *cli, const char *path, const json_t *reports, bool good, bool as_json, const char *type)
 {
 	if (as_json)
-		return document_print_json(
+		return cli_print_json(
 			cli, json_pack("{s:s,s:o,s:s,s:b,s:O}", "format", "carousel-verify/1", "file",
 				     document_json_path(path), "type", type, "good", (int)good, "roles", reports));
 	signatures_print(path, reports);

@@ -64,7 +64,6 @@ static void tell_trouble(const struct cli *cli, struct watch_trouble *t, int res
 {
 	uint64_t failed;
 	if (result != CLI_OK) {
-		clearerr(stdout);
 		if (watch_trouble_add(t, line, clock_monotonic_ns()))
 			cli_say(cli, "%s; the watch goes on", line);
 		return;

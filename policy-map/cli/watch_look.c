@@ -1,6 +1,5 @@
 #include "policy-map/cli/watch_run.h"
 
-#include "common/carousel_error.h"
 #include "common/io/clock.h"
 #include "common/memory.h"
 #include "policy-map/cli/fleet.h"
@@ -90,10 +89,10 @@ static int print_look(const struct cli *cli, const struct watch *w, const struct
 									 : ": on hold");
 	}
 	if (w->json)
-		return document_print_json(
+		return cli_print_json(
 			cli, json_pack("{s:s,s:b,s:I,s:o}", "format", "carousel-fleet-watch/1", "abort", l->over != 0,
 				     "serial", (json_int_t)l->map->serial, "classes", list));
-	return fflush(stdout) == 0 ? CLI_OK : cli_fail(cli, "stdout: %s", carousel_strerror(CAROUSEL_E_IO));
+	return cli_flush(cli, CLI_OK);
 }
 
 static int read_fleet(const struct cli *cli, const struct watch *w, struct watch_look *l)

@@ -155,6 +155,22 @@ static void test_wrong_use(void **state)
 	}
 }
 
+static int fill_stdout(void)
+{
+	int saved = dup(1);
+	fflush(stdout);
+	assert_non_null(freopen("/dev/full", "w", stdout));
+	return saved;
+}
+
+static void free_stdout(int saved)
+{
+	fflush(stdout);
+	dup2(saved, 1);
+	close(saved);
+	clearerr(stdout);
+}
+
 /* Standard output that cannot be written: what was to be told has not been, and the status says so. */
 static void test_full_stdout(void **state)
 {
@@ -162,15 +178,11 @@ static void test_full_stdout(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 3; i++) {
 		char name[] = "tester", word[16], help[] = "--help", *argv[] = {name, word, i == 2 ? help : NULL, NULL};
-		int saved = dup(1), status;
-		fflush(stdout);
+		int saved, status;
 		snprintf(word, sizeof word, "%s", lines[i]);
-		assert_non_null(freopen("/dev/full", "w", stdout));
+		saved = fill_stdout();
 		status = cli_main(&program, i == 2 ? 3 : 2, argv);
-		fflush(stdout);
-		dup2(saved, 1);
-		close(saved);
-		clearerr(stdout);
+		free_stdout(saved);
 		assert_int_equal(status, CLI_FAILED);
 	}
 }
@@ -181,6 +193,24 @@ static void keep(void *user, const char *line)
 {
 	assert_ptr_equal(user, told);
 	snprintf(told, sizeof told, "%s", line);
+}
+
+/* A line that has not arrived was not printed; stdout is good again for the next one. */
+static void test_print_json(void **state)
+{
+	const struct cli quiet = {.program = &program, .verb = &verbs[0], .tell = keep, .user = told};
+	int saved, full, is_good_again;
+	(void)state;
+	assert_int_equal(cli_print_json(&quiet, json_pack("{s:i}", "a", 1)), CLI_OK);
+	assert_int_equal(cli_print_json(&quiet, NULL), CLI_FAILED);
+	assert_string_equal(told, "tester go: memory could not be had");
+	saved = fill_stdout();
+	full = cli_print_json(&quiet, json_object());
+	is_good_again = !ferror(stdout);
+	free_stdout(saved);
+	assert_int_equal(full, CLI_FAILED);
+	assert_non_null(strstr(told, "tester go: stdout: "));
+	assert_true(is_good_again);
 }
 
 static void test_tell(void **state)
@@ -207,6 +237,7 @@ int main(void)
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_wrong_use),
 		cmocka_unit_test(test_full_stdout),
+		cmocka_unit_test(test_print_json),
 		cmocka_unit_test(test_tell),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
