@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define READ_BYTES (1u << 20)
+#define PATH_BYTES 4096u
 
 struct create {
 	const char *image, *out, *index_out;
@@ -245,7 +246,7 @@ static bool cut_version(char *path, uint32_t *version)
 /* The version of an image "PATH:VERSION"; without one that of PATH.manifest. Cuts the version off. */
 static int version_of(const struct cli *cli, char *path, uint32_t *version)
 {
-	char beside[4096];
+	char beside[PATH_BYTES];
 	struct document d;
 	struct manifest *m;
 	int result;
@@ -297,24 +298,30 @@ static int add_copy_map(const struct cli *cli, const struct create *c, char *pat
 	return CLI_OK;
 }
 
-/* --from OLD[:VERSION],... */
+/* Takes the first image off a list OLD[:VERSION],... */
+static int next_image(const struct cli *cli, const char **list, char path[PATH_BYTES])
+{
+	const size_t len = strcspn(*list, ",");
+	if (len == 0 || len >= PATH_BYTES)
+		return cli_usage(cli, "--from: \"%s\" is no list of images", *list);
+	memcpy(path, *list, len);
+	path[len] = '\0';
+	*list += len + ((*list)[len] == ',');
+	return CLI_OK;
+}
+
 static int add_copy_maps(
 	const struct cli *cli, const struct create *c, const uint8_t *index, size_t index_len, struct manifest *m)
 {
 	for (const char *list = c->from; list && *list;) {
-		char path[4096];
-		size_t len = strcspn(list, ",");
-		int result;
-		if (len == 0 || len >= sizeof path)
-			return cli_usage(cli, "--from: \"%s\" is no list of images", list);
-		if (m->num_copy_maps == MANIFEST_MAX_COPY_MAPS)
-			return cli_usage(cli, "--from: at most %u images", MANIFEST_MAX_COPY_MAPS);
-		memcpy(path, list, len);
-		path[len] = '\0';
-		result = add_copy_map(cli, c, path, index, index_len, m);
+		char path[PATH_BYTES];
+		int result = next_image(cli, &list, path);
+		if (result == CLI_OK && m->num_copy_maps == MANIFEST_MAX_COPY_MAPS)
+			result = cli_usage(cli, "--from: at most %u images", MANIFEST_MAX_COPY_MAPS);
+		if (result == CLI_OK)
+			result = add_copy_map(cli, c, path, index, index_len, m);
 		if (result != CLI_OK)
 			return result;
-		list += len + (list[len] == ',');
 	}
 	return CLI_OK;
 }
@@ -346,6 +353,26 @@ static int create_from(const struct cli *cli, const struct create *c, int fd, ui
 	return result == CLI_OK ? write_manifest(cli, c, m) : result;
 }
 
+static int check_from(const struct cli *cli, const struct create *c)
+{
+	for (const char *list = c->from; list && *list;) {
+		char path[PATH_BYTES], beside[PATH_BYTES + 16];
+		const struct document_other from[] = {{"--from", path, false}, {"--from", beside, false}};
+		uint32_t version;
+		int result = next_image(cli, &list, path);
+		if (result != CLI_OK)
+			return result;
+		(void)cut_version(path, &version);
+		snprintf(beside, sizeof beside, "%s.manifest", path);
+		result = document_check_out(cli, c->out, from, 2);
+		if (result == CLI_OK)
+			result = document_check_out(cli, c->index_out, from, 2);
+		if (result != CLI_OK)
+			return result;
+	}
+	return CLI_OK;
+}
+
 /* The two outputs, each against every file that is read, and against each other. */
 static int check_outs(const struct cli *cli, const struct create *c)
 {
@@ -361,28 +388,12 @@ static int check_outs(const struct cli *cli, const struct create *c)
 		result = document_check_out(cli, c->index_out, others, 2);
 	if (result == CLI_OK)
 		result = document_check_out(cli, c->index_out, &manifest, 1);
-	for (const char *list = c->from; result == CLI_OK && list && *list;) {
-		char path[4096], beside[4128];
-		const struct document_other from[] = {{"--from", path, false}, {"--from", beside, false}};
-		const size_t len = strcspn(list, ",");
-		uint32_t version;
-		if (len >= sizeof path)
-			return cli_usage(cli, "--from: the path is too long");
-		memcpy(path, list, len);
-		path[len] = '\0';
-		(void)cut_version(path, &version);
-		snprintf(beside, sizeof beside, "%s.manifest", path);
-		result = document_check_out(cli, c->out, from, 2);
-		if (result == CLI_OK)
-			result = document_check_out(cli, c->index_out, from, 2);
-		list += len + (list[len] == ',');
-	}
-	return result;
+	return result == CLI_OK ? check_from(cli, c) : result;
 }
 
 static int create(const struct cli *cli, struct create *c)
 {
-	char out[4096], index_out[4096];
+	char out[PATH_BYTES], index_out[PATH_BYTES];
 	struct manifest m = {0};
 	uint64_t size = 0;
 	int fd, error, result = describe(cli, c, &m);
