@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NUM_ROLES 4u
+#define NUM_ROLES    4u
+#define NUMBER_BYTES 8u /* of a threshold */
 static const char *const role_names[NUM_ROLES] = {
 	TRUST_ROLE_ROOT, TRUST_ROLE_MAP, TRUST_ROLE_IMAGE, TRUST_ROLE_HEARTBEAT};
 
@@ -67,14 +68,21 @@ static int take_role_key(const struct cli *cli, const char *path, void *user)
 	return CLI_OK;
 }
 
+/* How many digits of "[THRESHOLD:]FILE[,FILE...]" say the threshold; 0: it says none. */
+static size_t threshold_digits(const char *list)
+{
+	const size_t digits = strspn(list, "0123456789");
+	return digits < NUMBER_BYTES && list[digits] == ':' ? digits : 0;
+}
+
 static int set_role(const struct cli *cli, struct trust_root *root, const char *name, const char *list)
 {
 	struct role_edit edit = {.root = root};
-	size_t digits = strspn(list, "0123456789");
+	const size_t digits = threshold_digits(list);
 	uint64_t threshold = 1;
-	char number[8];
+	char number[NUMBER_BYTES];
 	int result;
-	if (digits && digits < sizeof number && list[digits] == ':') {
+	if (digits) {
 		memcpy(number, list, digits);
 		number[digits] = '\0';
 		if (map_value_number(number, 1, TRUST_MAX_ROLE_KEYS, &threshold) != 0)
@@ -150,8 +158,8 @@ static int check_out(const struct cli *cli, const struct edit *edit, char *out)
 		result = document_check_out(cli, out, &trust, 1);
 	for (unsigned r = 0; r < NUM_ROLES && result == CLI_OK; r++) {
 		const char *list = edit->key_lists[r] ? edit->key_lists[r] : "";
-		const size_t digits = strspn(list, "0123456789");
-		result = each_part(cli, list + (digits && list[digits] == ':' ? digits + 1 : 0), check_part, out);
+		const size_t digits = threshold_digits(list);
+		result = each_part(cli, list + (digits ? digits + 1 : 0), check_part, out);
 	}
 	if (result == CLI_OK && edit->signers)
 		result = each_part(cli, edit->signers, check_part, out);
