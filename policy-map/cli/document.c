@@ -236,11 +236,9 @@ int document_load_trust(const struct cli *cli, const char *path, struct trust *t
 
 json_t *document_json_path(const char *path)
 {
-	const size_t len = strlen(path);
+	char *copy = memory_copy_string(NULL, path, strlen(path));
 	json_t *json = NULL;
-	char *copy = memory_alloc(NULL, len + 1, 1);
 	if (copy) {
-		memcpy(copy, path, len + 1);
 		json_fields_make_utf8(copy);
 		json = json_string(copy);
 	}

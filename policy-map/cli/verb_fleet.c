@@ -291,9 +291,9 @@ static int fleet_verb_export(const struct cli *cli, int argc, char **argv)
 	int result = cli_options(cli, options, sizeof options / sizeof *options, &argc, argv, 2, 2), error;
 	if (result)
 		return result == CLI_HELP ? CLI_OK : result;
-	if (json && strcmp(argv[2], "-") == 0)
-		return cli_usage(cli, "--json and the fleet do not both go to stdout");
-	result = fleet_check_out(cli, argv[1], argv[2]);
+	result = document_check_stdout(cli, json, argv[2], "the fleet");
+	if (result == CLI_OK)
+		result = fleet_check_out(cli, argv[1], argv[2]);
 	if (result == CLI_OK)
 		result = fleet_open(cli, argv[1], true, &db);
 	if (result != CLI_OK)
