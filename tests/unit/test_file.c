@@ -72,7 +72,6 @@ static void test_replace_and_read(void **state)
 	assert_int_equal(file_replace(in_directory("none/x"), "a", 1, 0600), CAROUSEL_E_NOT_FOUND);
 }
 
-/* A file system that is full half-way: the old content stays, whole, and nothing is left beside it. */
 /* What is no file stays what it is: a daemon that runs as root must not make a file of /dev/null. */
 static void test_replace_of_what_is_no_file(void **state)
 {
@@ -86,6 +85,7 @@ static void test_replace_of_what_is_no_file(void **state)
 	assert_int_equal(access(in_directory("pipe.tmp"), F_OK), -1);
 }
 
+/* A file system that is full half-way: the old content stays, whole, and nothing is left beside it. */
 static void test_replace_on_a_full_disk(void **state)
 {
 	const char *path = in_directory("kept");
