@@ -2,7 +2,9 @@
 
 #include "common/carousel_error.h"
 
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 static int units_digits(const char **text, uint64_t *out)
@@ -58,16 +60,27 @@ int units_parse_rate(const char *text, uint64_t *bps)
 	return units_parse(text, units, bps);
 }
 
+#define SECOND_NS 1000000000ull
+
+static const struct unit durations[] = {{"ms", SECOND_NS / 1000}, {"s", SECOND_NS}, {"m", 60 * SECOND_NS},
+	{"h", 3600 * SECOND_NS}, {"d", 86400 * SECOND_NS}, {NULL, 0}};
+
 int units_parse_duration(const char *text, uint64_t *ns)
 {
-	static const uint64_t second = 1000000000;
-	const struct unit units[] = {{"ms", second / 1000}, {"s", second}, {"m", 60 * second}, {"h", 3600 * second},
-		{"d", 86400 * second}, {NULL, 0}};
 	if (strcmp(text, "0") == 0) {
 		*ns = 0;
 		return 0;
 	}
-	return units_parse(text, units, ns);
+	return units_parse(text, durations, ns);
+}
+
+const char *units_print_duration(char out[UNITS_DURATION_BYTES], uint64_t ns)
+{
+	const struct unit *unit = NULL;
+	for (const struct unit *u = durations; ns && u->suffix; u++)
+		unit = ns % u->factor == 0 ? u : unit;
+	snprintf(out, UNITS_DURATION_BYTES, "%" PRIu64 "%s", unit ? ns / unit->factor : ns, unit ? unit->suffix : "");
+	return out;
 }
 
 int units_parse_share(const char *text, double *out)

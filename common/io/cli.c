@@ -147,28 +147,19 @@ static const char *cli_example(enum cli_type type)
 	}
 }
 
-/* A limit as it would be written: a duration in the largest unit that it is a multiple of. */
-static const char *cli_limit(const struct cli_option *o, uint64_t value, char out[32])
+/* A limit as it would be written. */
+static const char *cli_limit(const struct cli_option *o, uint64_t value, char out[UNITS_DURATION_BYTES])
 {
-	static const struct {
-		uint64_t ns;
-		const char *unit;
-	} units[] = {{86400000000000u, "d"}, {3600000000000u, "h"}, {60000000000u, "m"}, {1000000000u, "s"},
-		{1000000u, "ms"}};
-	for (size_t i = 0; o->type == CLI_DURATION && value && i < sizeof units / sizeof *units; i++) {
-		if (value % units[i].ns == 0) {
-			snprintf(out, 32, "%llu%s", (unsigned long long)(value / units[i].ns), units[i].unit);
-			return out;
-		}
-	}
-	snprintf(out, 32, "%llu", (unsigned long long)value);
+	if (o->type == CLI_DURATION)
+		return units_print_duration(out, value);
+	snprintf(out, UNITS_DURATION_BYTES, "%llu", (unsigned long long)value);
 	return out;
 }
 
 static int cli_set_number(const struct cli *cli, const struct cli_option *o, const char *text)
 {
 	uint64_t *value = o->value, parsed = 0;
-	char min[32], max[32];
+	char min[UNITS_DURATION_BYTES], max[UNITS_DURATION_BYTES];
 	int result;
 	switch (o->type) {
 	case CLI_U64:

@@ -52,6 +52,25 @@ static void test_numbers(void **state)
 	}
 }
 
+/* What is printed is read again as the same. */
+static void test_durations_as_they_are_written(void **state)
+{
+	static const struct {
+		uint64_t ns;
+		const char *text;
+	} rows[] = {{0, "0"}, {1000000, "1ms"}, {1500000000, "1500ms"}, {90000000000, "90s"}, {900000000000, "15m"},
+		{172800000000000, "2d"}, {176400000000000, "49h"}};
+	char out[UNITS_DURATION_BYTES];
+	uint64_t again;
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_string_equal(units_print_duration(out, rows[i].ns), rows[i].text);
+		assert_int_equal(units_parse_duration(out, &again), 0);
+		assert_true(again == rows[i].ns);
+	}
+	assert_string_equal(units_print_duration(out, UINT64_MAX), "18446744073709551615");
+}
+
 static void test_shares(void **state)
 {
 	static const char *const bad[] = {"", ".5", "0.", "5x", "0.5.5", "-0.1", "nan", "1e-3"};
@@ -87,6 +106,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_durations_as_they_are_written),
 		cmocka_unit_test(test_shares),
 		cmocka_unit_test(test_bools),
 	};
