@@ -233,19 +233,25 @@ static void test_names_are_bounded(void **state)
 	assert_int_equal(fleet_db_commit(db), 0);
 }
 
-/* Of two reports of one moment that of the newer map counts; a class that changes is a change. */
-static void test_order_of_news(void **state)
+/* What the box "a" signs at 10. */
+static struct fleet_news news_of(uint32_t version, uint32_t epoch, uint64_t serial)
 {
-	struct fleet_news news = {.box_id = "a",
+	return (struct fleet_news){.box_id = "a",
 		.class_name = "box",
 		.category = "x",
 		.state = "",
 		.reason = "",
-		.version = 5,
-		.epoch = 2,
-		.serial = 7,
+		.version = version,
+		.epoch = epoch,
+		.serial = serial,
 		.heard_s = 10,
 		.trust = FLEET_SIGNED};
+}
+
+/* Of two reports of one moment that of the newer map counts; a class that changes is a change. */
+static void test_order_of_news(void **state)
+{
+	struct fleet_news news = news_of(5, 2, 7);
 	struct list history = {""};
 	(void)state;
 	assert_int_equal(put_news(&news), TAKEN);
@@ -276,19 +282,10 @@ static void test_order_of_news(void **state)
 /* A report without a date, played again, is told by the map that the box held then. */
 static void test_undated_news_again(void **state)
 {
-	struct fleet_news news = {.box_id = "a",
-		.class_name = "box",
-		.category = "x",
-		.state = "",
-		.reason = "",
-		.version = 100,
-		.epoch = 1,
-		.serial = 7,
-		.heard_s = 10,
-		.is_undated = true,
-		.trust = FLEET_SIGNED};
+	struct fleet_news news = news_of(100, 1, 7);
 	struct list one = {""};
 	(void)state;
+	news.is_undated = true;
 	assert_int_equal(put_news(&news), TAKEN);
 	news.version = 105;
 	news.serial = 8;
