@@ -27,14 +27,17 @@ size_t decode_memory_bytes(const struct decode_memory *m)
 	       m->ram_bytes;
 }
 
-/* The decoder's memory with strips such that `passes` of them make a symbol; RaptorQ's work on them takes a line more.
- */
-static size_t decode_strip(const struct geometry *g, const struct fec_block *block, uint32_t passes)
+/* Of strips such that `passes` of them make a symbol. */
+static size_t decode_width(const struct geometry *g, uint32_t passes)
 {
-	size_t strip = decode_align((g->symbol_size + passes - 1) / passes);
-	if (strip > g->symbol_size)
-		strip = g->symbol_size;
-	return block->encoding_id == FEC_RAPTORQ ? strip + FEC_RAPTORQ_STRIP_WORK : strip;
+	size_t width = decode_align((g->symbol_size + passes - 1) / passes);
+	return width < g->symbol_size ? width : g->symbol_size;
+}
+
+/* What the decoder takes for them: RaptorQ's work on them takes a line more. */
+static size_t decode_strip(const struct fec_block *block, size_t width)
+{
+	return block->encoding_id == FEC_RAPTORQ ? width + FEC_RAPTORQ_STRIP_WORK : width;
 }
 
 /* Whether it fits with a decoder of this strip. */
@@ -52,7 +55,7 @@ static bool decode_fits(struct decode_memory *m, const struct fec_block *block, 
 int decode_plan_memory(const struct geometry *g, size_t budget, bool identities_only, struct decode_memory *m)
 {
 	struct fec_block block = geometry_block(g, 0);
-	size_t groups = (g->max_source + MAP_GROUP_PLACES - 1) / MAP_GROUP_PLACES;
+	size_t groups = (g->max_source + MAP_GROUP_PLACES - 1) / MAP_GROUP_PLACES, near;
 	memset(m, 0, sizeof(*m));
 	if (!fec_scheme_is_available(block.encoding_id, block.instance_id))
 		return CAROUSEL_E_UNSUPPORTED;
@@ -63,12 +66,15 @@ int decode_plan_memory(const struct geometry *g, size_t budget, bool identities_
 		return decode_fits(m, &block, 1, budget) ? 0 : CAROUSEL_E_LIMIT;
 	/* Best of all, the block in memory: each symbol is read once. */
 	m->ram_bytes = decode_align(((size_t)g->max_source + 1) * g->symbol_size);
-	if (decode_fits(m, &block,
-		    decode_strip(g, &block, (g->symbol_size + DECODE_NEAR_BYTES - 1) / DECODE_NEAR_BYTES), budget))
+	m->width = g->symbol_size;
+	near = decode_width(g, (g->symbol_size + DECODE_NEAR_BYTES - 1) / DECODE_NEAR_BYTES);
+	if (decode_fits(m, &block, decode_strip(&block, near), budget))
 		return 0;
 	m->ram_bytes = 0;
 	for (uint32_t passes = 1; passes <= DECODE_MOST_PASSES; passes++) {
-		size_t strip = decode_strip(g, &block, passes);
+		size_t strip;
+		m->width = decode_width(g, passes);
+		strip = decode_strip(&block, m->width);
 		if (strip != m->strip && decode_fits(m, &block, strip, budget))
 			return 0;
 	}
@@ -96,6 +102,7 @@ void decode_init(struct decode *d, const struct decode_memory *m, uint8_t *mem, 
 		memset(held_ram(&d->held, map->geometry->max_source), 0, map->geometry->symbol_size);
 	}
 	d->strip = m->strip;
+	d->width = m->width;
 	d->held.identities_only = m->strip == 1;
 	d->scratch_most = DECODE_SCRATCH_BATCH;
 }
@@ -195,8 +202,6 @@ static int decode_copy_block(struct held *h, uint32_t sbn, struct scratch *scrat
 struct decode_target {
 	struct held *held;
 	struct scratch scratch;
-	size_t off, len; /* the strip that is being written; len 0: none yet */
-	uint32_t next;   /* of held->symbol: those before it are in it, if they belong */
 };
 
 static int decode_symbol_read(void *user, uint32_t esi, size_t off, size_t len, uint8_t *dst)
@@ -215,48 +220,13 @@ static const uint8_t *decode_symbol_direct(void *user, uint32_t esi)
 	return held_direct(t->held, esi);
 }
 
-/* Source symbols below `end` that are held, but in foreign places: their part of the strip, in their turn. */
-static int decode_move_displaced(struct decode_target *t, uint32_t end)
-{
-	struct held *h = t->held;
-	int result = 0;
-	for (; result == 0 && t->next < h->count && h->symbol[t->next].esi < end; t->next++) {
-		uint32_t esi = h->symbol[t->next].esi;
-		for (size_t at = t->off; result == 0 && at < t->off + t->len;) {
-			uint8_t piece[256];
-			size_t part = t->off + t->len - at < sizeof(piece) ? t->off + t->len - at : sizeof(piece);
-			result = held_read(h, esi, at, part, piece);
-			if (result == 0)
-				result = scratch_write(&t->scratch, held_rank(h, esi), at, part, piece);
-			at += part;
-		}
-	}
-	return result;
-}
-
-/* The strip that was written is complete with this, and the next begins. */
-static int decode_next_strip(struct decode_target *t, size_t off, size_t len)
-{
-	int result = decode_move_displaced(t, t->held->map->block[t->held->sbn].real);
-	t->off = off;
-	t->len = len;
-	t->next = 0;
-	return result;
-}
-
 static int decode_symbol_write(void *user, uint32_t esi, size_t off, size_t len, const uint8_t *src)
 {
 	struct decode_target *t = user;
-	int result = 0;
 	if (esi >= t->held->map->block[t->held->sbn].real)
 		return 0; /* padding */
-	if (t->held->ram == NULL) {
-		if (off != t->off || len != t->len)
-			result = decode_next_strip(t, off, len);
-		if (result == 0)
-			result = decode_move_displaced(t, esi);
-		return result ? result : scratch_write(&t->scratch, held_rank(t->held, esi), off, len, src);
-	}
+	if (t->held->ram == NULL)
+		return scratch_write(&t->scratch, held_rank(t->held, esi), off, len, src);
 	/* Over what lay in its place, of which this strip has been read, and no other will be written or read again. */
 	memcpy(held_ram(t->held, esi) + off, src, len);
 	return 0;
@@ -276,6 +246,25 @@ static int decode_tell(struct decode *d, struct fec_decoder *decoder)
 	for (uint32_t i = 0; result == 0 && i < h->count; i++)
 		result = fec_decoder_add(decoder, h->symbol[i].esi);
 	return result == CAROUSEL_E_LIMIT ? 0 : result;
+}
+
+/* Source symbols that are held, but in foreign places. */
+static int decode_move_displaced(struct decode *d, struct decode_target *t)
+{
+	struct held *h = &d->held;
+	size_t size = t->scratch.symbol_size;
+	for (uint32_t i = 0; i < h->count; i++) {
+		uint32_t esi = h->symbol[i].esi;
+		int result;
+		if (esi >= h->map->block[h->sbn].real)
+			continue;
+		result = held_read(h, esi, 0, size, h->buf);
+		if (result == 0)
+			result = scratch_write(&t->scratch, held_rank(h, esi), 0, size, h->buf);
+		if (result)
+			return result;
+	}
+	return 0;
 }
 
 /* What was solved in memory, to the scratch; displaced symbols are there. */
@@ -301,19 +290,12 @@ static int decode_bytes(struct decode *d, struct decode_target *t, struct fec_de
 	bool is_raptorq = geometry_block(d->held.io->geometry, d->held.sbn).encoding_id == FEC_RAPTORQ;
 	const struct fec_symbols symbols = {
 		t, is_raptorq ? decode_symbol_direct : NULL, decode_symbol_read, decode_symbol_write};
-	uint32_t num_missing, real = d->held.map->block[d->held.sbn].real;
-	int result = 0;
-	(void)fec_decoder_missing(decoder, &num_missing);
-	/* In memory displaced symbols are about to be written over; and with nothing to solve there are no strips. */
-	if (d->held.ram || num_missing == 0) {
-		t->len = t->scratch.symbol_size;
-		result = decode_move_displaced(t, real);
-	}
+	int result = decode_move_displaced(d, t);
 	held_read_begin(&d->held);
 	if (result == 0)
 		result = fec_decoder_apply(decoder, &symbols);
-	if (result == 0)
-		result = d->held.ram ? decode_keep_solved(d, t) : decode_move_displaced(t, real);
+	if (result == 0 && d->held.ram)
+		result = decode_keep_solved(d, t);
 	return result ? result : scratch_flush(&t->scratch);
 }
 
@@ -352,16 +334,6 @@ static void decode_describe(struct decode *d, const struct decode_block *b)
 	}
 }
 
-/* Of the strips in which the block is decoded, as the decoder takes them. */
-static size_t decode_width(const struct decode *d)
-{
-	const struct geometry *g = d->held.io->geometry;
-	bool is_raptorq = geometry_block(g, d->held.sbn).encoding_id == FEC_RAPTORQ;
-	if (d->held.ram || d->held.identities_only)
-		return g->symbol_size;
-	return is_raptorq && d->strip > FEC_RAPTORQ_STRIP_WORK ? d->strip - FEC_RAPTORQ_STRIP_WORK : d->strip;
-}
-
 static void decode_open_scratch(
 	struct decode *d, uint64_t offset, uint32_t count, size_t width, struct scratch *scratch)
 {
@@ -384,8 +356,7 @@ static int decode_one(struct decode *d, struct decode_block *b)
 		b->outcome = DECODE_DAMAGED;
 		return 0;
 	}
-	b->width = decode_width(d);
-	decode_open_scratch(d, d->scratch_used, d->held.num_missing, b->width, &target.scratch);
+	decode_open_scratch(d, d->scratch_used, d->held.num_missing, d->width, &target.scratch);
 	if (d->held.num_missing)
 		result = decode_solve(d, &target, &b->outcome);
 	if (result)
@@ -432,7 +403,7 @@ static int decode_commit_scratch(struct decode *d)
 		bytes_put_le32(copies + len, d->block[i].sbn);
 		bytes_put_le32(copies + len + 4, d->block[i].num_missing);
 		bytes_put_le32(copies + len + 8, d->block[i].copy_crc);
-		bytes_put_le32(copies + len + 12, (uint32_t)d->block[i].width);
+		bytes_put_le32(copies + len + 12, (uint32_t)d->width);
 		len += JOURNAL_COPY_BYTES;
 	}
 	if (result == 0)
@@ -443,7 +414,7 @@ static int decode_commit_scratch(struct decode *d)
 		result = place_io_sync(h->io, RX_JOURNAL);
 	for (uint32_t i = 0; result == 0 && i < d->num_blocks; i++) {
 		struct scratch scratch;
-		decode_open_scratch(d, offset, d->block[i].num_missing, d->block[i].width, &scratch);
+		decode_open_scratch(d, offset, d->block[i].num_missing, d->width, &scratch);
 		result = decode_copy_block(h, d->block[i].sbn, &scratch);
 		offset += (uint64_t)d->block[i].num_missing * h->io->geometry->symbol_size;
 	}

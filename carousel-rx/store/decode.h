@@ -21,7 +21,6 @@ struct decode_block {
 	uint32_t sbn;
 	enum decode_outcome outcome;
 	uint32_t num_missing, copy_crc;
-	size_t width;   /* of the strips in the scratch */
 	size_t payload; /* where its part of the BLOCK payload starts */
 	bool is_verified;
 };
@@ -31,6 +30,7 @@ struct decode_block {
 /* Memory for one decode at a time, shared with the other jobs of its lane. */
 struct decode_memory {
 	size_t strip; /* 0: no decoder fits */
+	size_t width; /* of the strips in which symbols come out */
 	size_t symbols_bytes, groups_bytes, buf_bytes, decoder_bytes;
 	size_t ram_bytes; /* of a whole block; 0: its symbols are read strip by strip */
 };
@@ -38,7 +38,7 @@ struct decode_memory {
 struct decode {
 	struct held held; /* with its io, journal and map */
 	void *decoder;
-	size_t decoder_bytes, strip;
+	size_t decoder_bytes, strip, width;
 	uint8_t *payload; /* JOURNAL_MAX_PAYLOAD: of the BLOCK record */
 	size_t payload_len;
 	uint32_t block_sequence; /* of the last BLOCK record */

@@ -278,10 +278,16 @@ static void index_refine(struct held *h)
 		h->bad_own[i] &= ~h->good_own[i];
 }
 
-/* A source symbol in a foreign place that lies in one chunk, which is right. */
+/* Whether each symbol lies in one chunk only. */
+static bool index_is_even(const struct geometry *g)
+{
+	return INDEX_CHUNK % g->symbol_size == 0;
+}
+
+/* A source symbol in a foreign place whose chunk is right. */
 static bool index_is_right(const struct held *h, uint32_t esi)
 {
-	return INDEX_CHUNK % h->io->geometry->symbol_size == 0 && esi < h->map->block[h->sbn].real &&
+	return index_is_even(h->io->geometry) && esi < h->map->block[h->sbn].real &&
 	       (h->good_own[esi / MAP_GROUP_PLACES] >> esi % MAP_GROUP_PLACES & 1) != 0;
 }
 
@@ -344,7 +350,7 @@ void index_meet_block(struct held *h)
 {
 	const struct geometry *g = h->io->geometry;
 	h->window = index_window(h);
-	h->meet_run = INDEX_CHUNK % g->symbol_size == 0 && g->num_pieces == 1 ? index_meet_run : NULL;
+	h->meet_run = index_is_even(g) && g->num_pieces == 1 ? index_meet_run : NULL;
 }
 
 /* ---- chunks that lie in more than one block ------------------------------------------------------- */

@@ -123,6 +123,18 @@ uint32_t store_fixture_source(const struct store_fixture *f, uint32_t sbn)
 	return block.num_source;
 }
 
+/* The i-th piece of a source symbol, as far as the image goes. Returns whether there is one. */
+static bool fixture_piece(
+	const struct store_fixture *f, uint32_t sbn, uint32_t esi, uint32_t i, struct object_piece *piece)
+{
+	const struct object_layout *l = &f->image.layout;
+	if (object_symbol_piece(l, sbn, esi, i, piece))
+		return false;
+	if (piece->len > l->image_bytes - piece->image_offset)
+		piece->len = (uint32_t)(l->image_bytes - piece->image_offset);
+	return true;
+}
+
 /* Symbols of images with sub-blocks are put together from pieces, too. */
 static void fixture_source_symbol(const struct store_fixture *f, uint32_t sbn, uint32_t esi, uint8_t *out)
 {
@@ -130,36 +142,26 @@ static void fixture_source_symbol(const struct store_fixture *f, uint32_t sbn, u
 	memset(out, 0, l->oti.symbol_size);
 	for (uint32_t i = 0; i < l->oti.num_sub_blocks; i++) {
 		struct object_piece piece;
-		uint64_t len;
-		if (object_symbol_piece(l, sbn, esi, i, &piece))
-			continue;
-		len = l->image_bytes - piece.image_offset;
-		memcpy(out + piece.symbol_offset, f->data + piece.image_offset, len < piece.len ? len : piece.len);
+		if (fixture_piece(f, sbn, esi, i, &piece))
+			memcpy(out + piece.symbol_offset, f->data + piece.image_offset, piece.len);
 	}
 }
 
 bool store_fixture_is_padding(const struct store_fixture *f, uint32_t sbn, uint32_t esi)
 {
-	const struct object_layout *l = &f->image.layout;
 	struct object_piece piece;
-	for (uint32_t i = 0; i < l->oti.num_sub_blocks; i++)
-		if (object_symbol_piece(l, sbn, esi, i, &piece) == 0)
+	for (uint32_t i = 0; i < f->image.layout.oti.num_sub_blocks; i++)
+		if (fixture_piece(f, sbn, esi, i, &piece))
 			return false;
 	return true;
 }
 
 bool store_fixture_is_own(const struct store_fixture *f, uint32_t sbn, uint32_t esi, const uint8_t *slot)
 {
-	const struct object_layout *l = &f->image.layout;
-	for (uint32_t i = 0; i < l->oti.num_sub_blocks; i++) {
+	for (uint32_t i = 0; i < f->image.layout.oti.num_sub_blocks; i++) {
 		struct object_piece piece;
-		uint64_t len;
-		if (object_symbol_piece(l, sbn, esi, i, &piece))
-			continue;
-		len = l->image_bytes - piece.image_offset;
-		if (len > piece.len)
-			len = piece.len;
-		if (memcmp(slot + piece.image_offset, f->data + piece.image_offset, len) != 0)
+		if (fixture_piece(f, sbn, esi, i, &piece) &&
+			memcmp(slot + piece.image_offset, f->data + piece.image_offset, piece.len) != 0)
 			return false;
 	}
 	return true;
@@ -228,6 +230,20 @@ unsigned store_fixture_jobs(struct store *store, uint64_t now_ns)
 		assert_true(++count < 1000000);
 	}
 	return count;
+}
+
+struct store *store_fixture_open_tight(const struct store_fixture *f, const struct carousel_rx_storage *storage)
+{
+	struct store_config config = {.storage = storage, .memory_bytes = 1u << 20};
+	struct store *store;
+	for (;; config.memory_bytes += 64u << 10) {
+		assert_int_equal(store_new(&store, &config), 0);
+		if (store_begin(store, &f->image, 0) != CAROUSEL_E_LIMIT)
+			break;
+		store_free(store);
+	}
+	store_fixture_jobs(store, 0);
+	return store;
 }
 
 /* Returns false when enough was heard. */

@@ -52,6 +52,9 @@ void store_fixture_set_index(const struct store_fixture *, struct store *, const
 /* Runs every job that the store has now, one after the other, until it has none. Returns how many. */
 unsigned store_fixture_jobs(struct store *, uint64_t now_ns);
 
+/* Opens a store in the least memory that will do: large blocks are decoded strip by strip. Its caller frees it. */
+struct store *store_fixture_open_tight(const struct store_fixture *, const struct carousel_rx_storage *);
+
 /* How a pass over the air is offered: source symbols first, then repair, until the store wants nothing more. */
 struct store_fixture_air {
 	uint64_t seed;

@@ -96,16 +96,10 @@ static const struct store_fixture_shape *raptorq_shape(void)
 	return NULL;
 }
 
-/* With the least memory that will do. */
-static void open_in_little_memory(struct bench *b)
+static void open_tight(struct bench *b)
 {
-	for (b->config.memory_bytes = 1u << 20;; b->config.memory_bytes += 64u << 10) {
-		store_free(b->store);
-		assert_int_equal(store_new(&b->store, &b->config), 0);
-		if (store_begin(b->store, &b->fixture.image, b->now_ns) != CAROUSEL_E_LIMIT)
-			break;
-	}
-	store_fixture_jobs(b->store, b->now_ns);
+	store_free(b->store);
+	b->store = store_fixture_open_tight(&b->fixture, &b->storage.table);
 }
 
 static void hear(struct bench *b, uint32_t sbn, uint32_t esi)
@@ -132,7 +126,7 @@ static void test_blocks_larger_than_memory_arrive(void **state)
 			large.image_bytes = 2500000 + i;
 		}
 		bench_init(&b, &large, large.image_bytes);
-		open_in_little_memory(&b);
+		open_tight(&b);
 		tried += b.store->decode.held.ram == NULL && b.store->decode.strip < large.symbol_size;
 		air = bench_air(&b, i % 2 ? 12 : 35, i);
 		store_fixture_receive(&b.fixture, b.store, &air);
@@ -152,7 +146,7 @@ static void test_displaced_symbols_in_strips(void **state)
 	large.block_symbols = 1000;
 	large.image_bytes = 2500000;
 	bench_init(&b, &large, large.image_bytes);
-	open_in_little_memory(&b);
+	open_tight(&b);
 	assert_null(b.store->decode.held.ram);
 	for (uint32_t sbn = 0; sbn < b.fixture.image.layout.oti.num_blocks; sbn++) {
 		uint32_t source = store_fixture_source(&b.fixture, sbn), last = source - 1, places;
