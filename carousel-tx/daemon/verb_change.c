@@ -33,7 +33,7 @@ static int answer(const struct cli *cli, const struct verb_common *c, json_t *js
 	bool is_told = tell_daemon(c);
 	if (!c->json) {
 		json_decref(json);
-		return verb_printed(cli, CLI_OK);
+		return CLI_OK;
 	}
 	json_fields_set(&json, "changed", json_boolean(!is_same));
 	json_fields_set(&json, "daemon_told", json_boolean(is_told));

@@ -179,10 +179,8 @@ static int plan(const struct cli *cli, struct planning *p)
 		rate_needed = plan_rate_for(&p->config, p->results, (double)p->within_ns / 1e9);
 	if (status == CLI_OK && p->common.json)
 		status = print_json(cli, p, rate_needed);
-	else if (status == CLI_OK) {
+	else if (status == CLI_OK)
 		print_table(p, rate_needed);
-		status = verb_printed(cli, status);
-	}
 	if (status == CLI_OK && catalogue->map_error.code)
 		status = cli_fail(cli, "%s", catalogue->map_error.message);
 	if (status != CLI_USAGE && catalogue->num_refused)

@@ -47,14 +47,7 @@ int verb_print_json(const struct cli *cli, json_t *root)
 		return cli_fail(cli, "%s", carousel_strerror(result));
 	puts(text);
 	memory_free(NULL, text);
-	return verb_printed(cli, CLI_OK);
-}
-
-int verb_printed(const struct cli *cli, int status)
-{
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return status;
-	return cli_fail(cli, "stdout: %s", carousel_strerror(CAROUSEL_E_IO));
+	return CLI_OK;
 }
 
 /* It may come up later, so that it is no mistake of the configuration. */
@@ -113,7 +106,6 @@ int verb_list(const struct cli *cli, int argc, char **argv)
 			if (catalogue->num_refused)
 				status = cli_fail(cli, "%s", catalogue->refused_error.message);
 			tx_show_catalogue(catalogue, c->json);
-			status = verb_printed(cli, status);
 			tx_catalogue_free(catalogue);
 		}
 	}
@@ -155,7 +147,7 @@ static int verify_all(const struct cli *cli, const struct verb_common *c, const 
 	if (c->json && verb_print_json(cli, json_pack("{s:s, s:I, s:o}", "format", "carousel-verify/1", "refused",
 						    (json_int_t)catalogue->num_refused, "images", images)) != CLI_OK)
 		status = CLI_FAILED;
-	return verb_printed(cli, status);
+	return status;
 }
 
 int verb_verify(const struct cli *cli, int argc, char **argv)
@@ -200,7 +192,6 @@ int verb_status(const struct cli *cli, int argc, char **argv)
 			status = cli_fail(cli, "%s: %s", c->socket, message[0] ? message : carousel_strerror(result));
 		else
 			tx_show_status(answer, c->json);
-		status = verb_printed(cli, status);
 		json_decref(answer);
 	}
 	free(c);
@@ -238,10 +229,8 @@ int verb_set_rate(const struct cli *cli, int argc, char **argv)
 		else if (c->json)
 			status = verb_print_json(cli, json_pack("{s:s, s:s, s:I}", "format", "carousel-set-rate/1",
 							      "channel", argv[1], "rate_bps", (json_int_t)rate_bps));
-		else {
+		else
 			printf("channel %s: %s\n", argv[1], argv[2]);
-			status = verb_printed(cli, status);
-		}
 	}
 	free(c);
 	return status == CLI_HELP ? CLI_OK : status;

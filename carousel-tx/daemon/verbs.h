@@ -37,10 +37,8 @@ int verb_resolve(const struct cli *, struct verb_common *, bool needs_catalogue)
 /* The same of a verb that cannot do without the configuration. */
 int verb_resolve_config(const struct cli *, struct verb_common *);
 
-/* One object a line; takes it over, NULL: there was no memory. What cannot be printed has failed. */
+/* One object a line; takes it over, NULL: there was no memory. Returns the exit status. */
 int verb_print_json(const struct cli *, json_t *);
-/* After everything was printed: the status, or CLI_FAILED when stdout did not take it. */
-int verb_printed(const struct cli *, int status);
 
 int verb_run(const struct cli *, int argc, char **argv);
 int verb_status(const struct cli *, int argc, char **argv);
