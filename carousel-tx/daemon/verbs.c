@@ -85,7 +85,9 @@ int verb_run(const struct cli *cli, int argc, char **argv)
 	return status == CLI_HELP ? CLI_OK : status;
 }
 
-int verb_list(const struct cli *cli, int argc, char **argv)
+/* list and verify: what the catalogue holds. What does not count of it is told, and is a failure. */
+static int look_at_catalogue(const struct cli *cli, int argc, char **argv,
+	int (*look)(const struct cli *, const struct verb_common *, const struct catalogue *))
 {
 	struct verb_common *c = calloc(1, sizeof *c);
 	struct catalogue_error error;
@@ -97,20 +99,31 @@ int verb_list(const struct cli *cli, int argc, char **argv)
 	status = cli_options(cli, options, sizeof options / sizeof options[0], &argc, argv, 0, 0);
 	if (status == CLI_OK)
 		status = verb_resolve(cli, c, true);
+	if (status == CLI_OK && tx_catalogue_load(&catalogue, c->catalogue, NULL, &error))
+		status = cli_fail(cli, "%s", error.message);
 	if (status == CLI_OK) {
-		if (tx_catalogue_load(&catalogue, c->catalogue, NULL, &error)) {
-			status = cli_fail(cli, "%s", error.message);
-		} else {
-			if (catalogue->map_error.code)
-				status = cli_fail(cli, "%s", catalogue->map_error.message);
-			if (catalogue->num_refused)
-				status = cli_fail(cli, "%s", catalogue->refused_error.message);
-			tx_show_catalogue(catalogue, c->json);
-			tx_catalogue_free(catalogue);
-		}
+		if (catalogue->map_error.code)
+			status = cli_fail(cli, "%s", catalogue->map_error.message);
+		if (catalogue->num_refused)
+			status = cli_fail(cli, "%s", catalogue->refused_error.message);
+		if (look(cli, c, catalogue) != CLI_OK)
+			status = CLI_FAILED;
+		tx_catalogue_free(catalogue);
 	}
 	free(c);
 	return status == CLI_HELP ? CLI_OK : status;
+}
+
+static int list_all(const struct cli *cli, const struct verb_common *c, const struct catalogue *catalogue)
+{
+	(void)cli;
+	tx_show_catalogue(catalogue, c->json);
+	return CLI_OK;
+}
+
+int verb_list(const struct cli *cli, int argc, char **argv)
+{
+	return look_at_catalogue(cli, argc, argv, list_all);
 }
 
 /* One image, whole. Returns the exit status. */
@@ -135,10 +148,6 @@ static int verify_all(const struct cli *cli, const struct verb_common *c, const 
 {
 	json_t *images = c->json ? json_array() : NULL;
 	int status = CLI_OK;
-	if (catalogue->map_error.code)
-		status = cli_fail(cli, "%s", catalogue->map_error.message);
-	if (catalogue->num_refused)
-		status = cli_fail(cli, "%s", catalogue->refused_error.message);
 	if (c->json && images == NULL)
 		return cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
 	for (size_t i = 0; i < catalogue->num_objects; i++)
@@ -152,26 +161,7 @@ static int verify_all(const struct cli *cli, const struct verb_common *c, const 
 
 int verb_verify(const struct cli *cli, int argc, char **argv)
 {
-	struct verb_common *c = calloc(1, sizeof *c);
-	struct catalogue_error error;
-	struct catalogue *catalogue;
-	int status;
-	if (c == NULL)
-		return cli_fail(cli, "%s", carousel_strerror(CAROUSEL_E_MEMORY));
-	const struct cli_option options[] = {VERB_COMMON_OPTIONS(c), VERB_JSON_OPTION(c)};
-	status = cli_options(cli, options, sizeof options / sizeof options[0], &argc, argv, 0, 0);
-	if (status == CLI_OK)
-		status = verb_resolve(cli, c, true);
-	if (status == CLI_OK) {
-		if (tx_catalogue_load(&catalogue, c->catalogue, NULL, &error)) {
-			status = cli_fail(cli, "%s", error.message);
-		} else {
-			status = verify_all(cli, c, catalogue);
-			tx_catalogue_free(catalogue);
-		}
-	}
-	free(c);
-	return status == CLI_HELP ? CLI_OK : status;
+	return look_at_catalogue(cli, argc, argv, verify_all);
 }
 
 int verb_status(const struct cli *cli, int argc, char **argv)
