@@ -73,7 +73,7 @@ bool tx_catalogue_is_stamp(const struct catalogue_stamp *a, const struct catalog
 	       a->modified.tv_sec == b->modified.tv_sec && a->modified.tv_nsec == b->modified.tv_nsec;
 }
 
-int tx_catalogue_hash_file(int fd, uint64_t bytes, uint8_t sha256[HASH_SHA256_BYTES])
+static int hash_file(int fd, uint64_t bytes, uint8_t sha256[HASH_SHA256_BYTES])
 {
 	struct hash_stream hash;
 	uint8_t *buffer;
@@ -102,22 +102,27 @@ int tx_catalogue_hash_file(int fd, uint64_t bytes, uint8_t sha256[HASH_SHA256_BY
 	return result;
 }
 
-/* One file of an object, whole. */
-static int check_file(const struct catalogue *c, const struct catalogue_object *object, const char *name,
-	uint64_t bytes, const uint8_t wanted[HASH_SHA256_BYTES], struct catalogue_error *error)
+int tx_catalogue_check_file(
+	const char *path, uint64_t bytes, const uint8_t wanted[HASH_SHA256_BYTES], struct catalogue_error *error)
 {
 	uint8_t sha256[HASH_SHA256_BYTES];
-	char path[PATH_MAX];
-	int fd = -1, result = tx_catalogue_object_path(path, c->dir, object->manifest.sha256, name);
-	if (result == 0) {
-		fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-		result = fd < 0 ? file_error(errno) : tx_catalogue_hash_file(fd, bytes, sha256);
-	}
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC),
+	    result = fd < 0 ? file_error(errno) : hash_file(fd, bytes, sha256);
 	if (fd >= 0)
 		close(fd);
 	if (result == 0 && memcmp(sha256, wanted, sizeof sha256) != 0)
 		result = CAROUSEL_E_DIGEST;
 	return result ? tx_catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result)) : 0;
+}
+
+/* One file of an object. */
+static int check_file(const struct catalogue *c, const struct catalogue_object *object, const char *name,
+	uint64_t bytes, const uint8_t wanted[HASH_SHA256_BYTES], struct catalogue_error *error)
+{
+	char path[PATH_MAX];
+	int result = tx_catalogue_object_path(path, c->dir, object->manifest.sha256, name);
+	return result ? tx_catalogue_fail(error, result, "%s: %s", path, carousel_strerror(result))
+		      : tx_catalogue_check_file(path, bytes, wanted, error);
 }
 
 int tx_catalogue_check_files(

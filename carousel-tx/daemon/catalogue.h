@@ -76,8 +76,9 @@ struct catalogue {
 int tx_catalogue_load(struct catalogue **, const char *dir, const struct catalogue *before, struct catalogue_error *);
 void tx_catalogue_free(struct catalogue *);
 
-/* The digest of an open file's first bytes, which must be all of it. Errors: DIGEST (another size), those of file.h. */
-int tx_catalogue_hash_file(int fd, uint64_t bytes, uint8_t sha256[HASH_SHA256_BYTES]);
+/* Reads a file whole and compares its size and digest. Errors: DIGEST, those of file.h. */
+int tx_catalogue_check_file(
+	const char *path, uint64_t bytes, const uint8_t sha256[HASH_SHA256_BYTES], struct catalogue_error *);
 /* Reads an object's image, index and copy maps whole and compares their digests. Errors: DIGEST, those of file.h. */
 int tx_catalogue_check_files(const struct catalogue *, const struct catalogue_object *, struct catalogue_error *);
 

@@ -10,7 +10,6 @@
 #include "policy-map/files/audit_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,19 +132,6 @@ static void image_subject(char out[MANIFEST_MAX_CLASS_BYTES + 16], const char *c
 }
 
 /* ---- publish --------------------------------------------------------------------------------------------------- */
-
-/* What is published again must be what is there. */
-static int check_same(const char *image_path, const struct manifest *manifest, struct catalogue_error *error)
-{
-	uint8_t sha256[HASH_SHA256_BYTES];
-	int fd = open(image_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC),
-	    result = fd < 0 ? file_error(errno) : tx_catalogue_hash_file(fd, manifest->layout.image_bytes, sha256);
-	if (fd >= 0)
-		close(fd);
-	if (result == 0 && memcmp(sha256, manifest->sha256, sizeof sha256) != 0)
-		result = CAROUSEL_E_DIGEST;
-	return result ? fail_path(error, result, image_path) : 0;
-}
 
 /* The payload counts, not the envelope: one more signature makes no other manifest. */
 static int check_known(const struct catalogue *catalogue, const struct manifest *manifest,
@@ -325,8 +311,12 @@ int change_publish(const char *dir, const struct change_by *by, const struct cha
 		report_image(report, manifest, manifest_sha256);
 		if (report->is_same)
 			report->is_same = is_whole(catalogue, manifest);
-		result = report->is_same ? check_same(what->image, manifest, error)
-					 : stage(catalogue, by, what, text, len, manifest, error);
+		/* What is published again must be what is there. */
+		if (report->is_same)
+			result = tx_catalogue_check_file(
+				what->image, manifest->layout.image_bytes, manifest->sha256, error);
+		else
+			result = stage(catalogue, by, what, text, len, manifest, error);
 	}
 	finish(dir, lock, catalogue, result == 0 && !report->is_same);
 	free(text);
