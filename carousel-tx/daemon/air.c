@@ -35,8 +35,9 @@ static void file_source_release(void *user)
 	free(source);
 }
 
-static int open_source(
-	struct tx_source *out, const char *dir, const uint8_t sha256[HASH_SHA256_BYTES], const char *name)
+/* known: which file it must be still, or NULL. */
+static int open_source(struct tx_source *out, const char *dir, const uint8_t sha256[HASH_SHA256_BYTES],
+	const char *name, const struct catalogue_stamp *known)
 {
 	struct file_source *source = malloc(sizeof *source);
 	char path[PATH_MAX];
@@ -44,6 +45,8 @@ static int open_source(
 	if (result == 0) {
 		source->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		result = source->fd < 0 ? file_error(errno) : tx_catalogue_stamp(source->fd, &source->stamp);
+		if (result == 0 && known && !tx_catalogue_is_stamp(&source->stamp, known))
+			result = CAROUSEL_E_CONFLICT;
 		if (result && source->fd >= 0)
 			close(source->fd);
 	}
@@ -107,8 +110,8 @@ static int open_copy_maps(struct tx_copy_map maps[MANIFEST_MAX_COPY_MAPS], const
 		map->from_version = m->copy_maps[opened].from_version;
 		memcpy(map->sha256, m->copy_maps[opened].sha256, sizeof map->sha256);
 		map->bytes = object->copy_map_bytes[opened];
-		result = open_source(
-			&map->source, catalogue->dir, m->sha256, tx_catalogue_copy_map_name(name, map->from_version));
+		result = open_source(&map->source, catalogue->dir, m->sha256,
+			tx_catalogue_copy_map_name(name, map->from_version), NULL);
 		if (result)
 			break;
 		opened++;
@@ -130,15 +133,11 @@ static int add_image(
 		.weight = air_weight(catalogue, object)};
 	int result;
 	memcpy(image.sha256, m->sha256, sizeof image.sha256);
-	result = open_source(&image.source, catalogue->dir, m->sha256, "image");
+	/* Replaced since the catalogue was read, it is left out: the catalogue will be read again. */
+	result = open_source(&image.source, catalogue->dir, m->sha256, "image", &object->stamp);
 	if (result)
 		return result;
-	if (!tx_catalogue_is_stamp(&((struct file_source *)image.source.user)->stamp, &object->stamp)) {
-		/* Replaced since the catalogue was read: it will be read again. */
-		image.source.release(image.source.user);
-		return CAROUSEL_E_CONFLICT;
-	}
-	result = open_source(&image.index, catalogue->dir, m->sha256, "index");
+	result = open_source(&image.index, catalogue->dir, m->sha256, "index", NULL);
 	if (result == 0) {
 		result = open_copy_maps(maps, catalogue, object);
 		if (result)
