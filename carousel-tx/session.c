@@ -18,11 +18,11 @@ uint64_t tx_wall_ns(const struct tx *tx, uint64_t now_ns)
 	return tx->wall_ns + (now_ns > tx->wall_at_ns ? now_ns - tx->wall_at_ns : 0);
 }
 
-void tx_trouble_text(enum tx_trouble which, char *text, size_t cap)
+const char *tx_trouble_text(enum tx_trouble which)
 {
 	static const char *const names[TX_NUM_TROUBLES] = {"the schedule cannot be made", "the FDT cannot be made",
 		"heartbeats cannot be made", "the counters cannot be stored"};
-	snprintf(text, cap, "%s", names[which]);
+	return names[which];
 }
 
 void tx_object_trouble_text(const struct tx_object *object, char *text, size_t cap)
@@ -31,25 +31,27 @@ void tx_object_trouble_text(const struct tx_object *object, char *text, size_t c
 		tx_role_name(object->role));
 }
 
-static void trouble(struct tx *tx, int *now, int error, const char *text)
+static bool is_new_trouble(int *now, int error)
 {
-	if (error && error != *now)
-		log_write(tx->config.log, CAROUSEL_LOG_WARNING, "%s: %s", text, carousel_strerror(error));
+	const bool is_new = error && error != *now;
 	*now = error;
+	return is_new;
 }
 
 void tx_trouble(struct tx *tx, enum tx_trouble which, int error)
 {
-	char text[TROUBLE_BYTES];
-	tx_trouble_text(which, text, sizeof text);
-	trouble(tx, &tx->troubles[which], error, text);
+	if (is_new_trouble(&tx->troubles[which], error))
+		log_write(tx->config.log, CAROUSEL_LOG_WARNING, "%s: %s", tx_trouble_text(which),
+			carousel_strerror(error));
 }
 
 void tx_object_trouble(struct tx *tx, struct tx_object *object, int error)
 {
 	char text[TROUBLE_BYTES];
+	if (!is_new_trouble(&object->trouble, error))
+		return;
 	tx_object_trouble_text(object, text, sizeof text);
-	trouble(tx, &object->trouble, error, text);
+	log_write(tx->config.log, CAROUSEL_LOG_WARNING, "%s: %s", text, carousel_strerror(error));
 }
 
 void tx_session_changed(struct tx *tx)

@@ -62,7 +62,7 @@ uint64_t tx_wall_ns(const struct tx *, uint64_t now_ns);
 void tx_trouble(struct tx *, enum tx_trouble, int error);
 void tx_object_trouble(struct tx *, struct tx_object *, int error);
 /* Which, as a sentence's beginning. */
-void tx_trouble_text(enum tx_trouble, char *text, size_t cap);
+const char *tx_trouble_text(enum tx_trouble);
 void tx_object_trouble_text(const struct tx_object *, char *text, size_t cap);
 
 /* Makes the schedule and the FDT instance anew when they are due. 0 or a fatal code. */

@@ -139,10 +139,8 @@ static json_t *status_warnings(const struct tx *tx, uint64_t elapsed_ns)
 		warn(warnings, "no-image", "no image is on the air");
 	if (tx->config.heartbeat_signer == NULL)
 		warn(warnings, "no-heartbeat", "no heartbeat key: gates of the map do not move");
-	for (unsigned i = 0; i < TX_NUM_TROUBLES; i++) {
-		tx_trouble_text((enum tx_trouble)i, message, sizeof message);
-		warn_of_trouble(warnings, tx->troubles[i], message);
-	}
+	for (unsigned i = 0; i < TX_NUM_TROUBLES; i++)
+		warn_of_trouble(warnings, tx->troubles[i], tx_trouble_text((enum tx_trouble)i));
 	for (const struct tx_object *o = tx->objects; o; o = o->next) {
 		tx_object_trouble_text(o, message, sizeof message);
 		warn_of_trouble(warnings, o->is_removed ? 0 : o->trouble, message);
