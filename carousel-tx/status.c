@@ -161,12 +161,7 @@ json_t *tx_status(const struct tx *tx, uint64_t now_ns)
 {
 	json_t *status = json_object(), *session = json_object(), *objects = json_array(), *map = json_object();
 	char digest[HASH_SHA256_HEX + 1];
-	uint64_t rate = 0, elapsed_ns = since_tick_ns(tx, now_ns);
-	bool is_unlimited = false;
-	for (uint32_t i = 0; i < tx->config.num_channels; i++) {
-		rate += tx->channels[i].pacer.rate_bps;
-		is_unlimited |= tx->channels[i].pacer.rate_bps == 0;
-	}
+	const uint64_t rate_bps = tx_session_rate(tx), elapsed_ns = since_tick_ns(tx, now_ns);
 	json_object_set_new(session, "name", json_string(tx->config.session_name));
 	json_object_set_new(session, "tsi", number(tx->config.tsi));
 	json_object_set_new(session, "fdt_instance", number(tx->fdt_instance));
@@ -179,7 +174,7 @@ json_t *tx_status(const struct tx *tx, uint64_t now_ns)
 		json_array_append_new(objects, status_object(tx, tx->fdt, 0, elapsed_ns));
 	for (const struct tx_object *o = tx->objects; o; o = o->next)
 		if (!o->is_removed)
-			json_array_append_new(objects, status_object(tx, o, is_unlimited ? 0 : rate, elapsed_ns));
+			json_array_append_new(objects, status_object(tx, o, rate_bps, elapsed_ns));
 	json_object_set_new(status, "format", json_string("carousel-status/1"));
 	json_object_set_new(status, "session", session);
 	json_object_set_new(status, "channels", status_channels(tx, elapsed_ns));
