@@ -206,18 +206,22 @@ json_t *plan_json(const struct plan_config *c, const struct plan_result *results
 {
 	const struct plan_result whole = plan_whole(c, results);
 	json_t *images = json_array(), *root;
-	for (size_t i = 0; i < c->num_images; i++)
+	bool is_by_config = false;
+	for (size_t i = 0; i < c->num_images; i++) {
+		is_by_config |= c->images[i].oti == NULL;
 		json_fields_append(
 			&images, json_pack("{s:s,s:I,s:f,s:f,s:I,s:f,s:f,s:f,s:f}", "name", c->images[i].name,
 					 "size_bytes", (json_int_t)c->images[i].size_bytes, "share", results[i].share,
 					 "rate_bps", results[i].rate_bps, "blocks", (json_int_t)results[i].num_blocks,
 					 "cycle_s", results[i].cycle_s, "overhead", results[i].overhead, "airtime_s",
 					 results[i].airtime_s, "elapsed_s", results[i].elapsed_s));
+	}
 	root = json_pack("{s:s,s:I,s:f,s:f,s:f,s:o,s:{s:f,s:f,s:f}}", "format", "carousel-plan/1", "rate_bps",
 		(json_int_t)c->rate_bps, "loss", c->loss.mean, "duty", c->duty, "percentile", c->percentile, "images",
 		images, "carousel", "cycle_s", whole.cycle_s, "airtime_s", whole.airtime_s, "elapsed_s",
 		whole.elapsed_s);
-	json_fields_set(&root, "fec", json_string(plan_fec_names[c->fec]));
+	if (is_by_config)
+		json_fields_set(&root, "fec", json_string(plan_fec_names[c->fec]));
 	if (rate_needed_bps > 0)
 		json_fields_set(&root, "rate_needed_bps", json_real(rate_needed_bps));
 	return root;

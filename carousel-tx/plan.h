@@ -69,8 +69,9 @@ struct plan_result plan_whole(const struct plan_config *, const struct plan_resu
 /* The rate at which the slowest image's elapsed time is this: times scale with 1 / rate exactly. */
 double plan_rate_for(const struct plan_config *, const struct plan_result *results, double elapsed_s);
 
-/* {"format":"carousel-plan/1","rate_bps":..,"loss":..,"duty":..,"percentile":..,"images":[{}],"carousel":{},"fec":".."}
- * and, above 0, "rate_needed_bps". The caller's reference; NULL: no memory. */
+/* {"format":"carousel-plan/1","rate_bps":..,"loss":..,"duty":..,"percentile":..,"images":[{}],"carousel":{}}, "fec"
+ * when there are images that are cut as the config says, and, above 0, "rate_needed_bps". The caller's reference; NULL:
+ * no memory. */
 json_t *plan_json(const struct plan_config *, const struct plan_result *results, double rate_needed_bps);
 
 /* Source blocks of a RaptorQ image: no more than 255, none longer than need be. */

@@ -108,9 +108,6 @@ static int print_json(const struct cli *cli, const struct planning *p, double ra
 		if (root == NULL)
 			break;
 	}
-	/* Images may differ in their scheme. */
-	if (root)
-		json_object_del(root, "fec");
 	json_fields_set(&root, "overhead_bytes", json_integer((json_int_t)p->config.overhead_bytes));
 	json_fields_set(&root, "control_share", json_real(p->config.control_share));
 	if (p->boxes)
