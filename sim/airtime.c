@@ -171,7 +171,8 @@ bool airtime_hears(const struct scenario_group *g, uint64_t shift_ns, uint64_t n
 	       !timetable_is_inside(&g->outages, 0, now_ns);
 }
 
-uint64_t airtime_next_change(const struct scenario_group *g, uint64_t shift_ns, uint64_t now_ns)
+/* The first change after now of what decides whether it hears; SCENARIO_NEVER. */
+static uint64_t airtime_next_change(const struct scenario_group *g, uint64_t shift_ns, uint64_t now_ns)
 {
 	const uint64_t on = timetable_next_change(&g->on, shift_ns, now_ns);
 	const uint64_t outage = timetable_next_change(&g->outages, 0, now_ns);
@@ -185,34 +186,41 @@ uint64_t airtime_next_hearing(const struct scenario_group *g, uint64_t shift_ns,
 	return now_ns;
 }
 
+bool airtime_next_piece(const struct airtime *a, size_t image, const struct scenario_group *g, uint64_t shift_ns,
+	struct airtime_piece *piece)
+{
+	const struct airtime_image *im = &a->images[image];
+	const struct airtime_segment *segment;
+	uint64_t change;
+	while (piece->number < im->num_segments && im->segments[piece->number].end_ns <= piece->end_ns)
+		piece->number++;
+	if (piece->number == im->num_segments)
+		return false;
+	segment = &im->segments[piece->number];
+	piece->start_ns = piece->end_ns > segment->start_ns ? piece->end_ns : segment->start_ns;
+	change = airtime_next_change(g, shift_ns, piece->start_ns);
+	piece->end_ns = change < segment->end_ns ? change : segment->end_ns;
+	piece->segment = segment;
+	piece->symbols = segment->symbols_per_ns * (double)(piece->end_ns - piece->start_ns);
+	piece->hears = airtime_hears(g, shift_ns, piece->start_ns);
+	return true;
+}
+
 uint64_t airtime_until(const struct airtime *a, size_t image, const struct scenario_group *g, uint64_t shift_ns,
 	uint64_t start_ns, double symbols, double useful, double *sent)
 {
-	const struct airtime_image *im = &a->images[image];
-	uint64_t now = start_ns;
+	struct airtime_piece piece = {.end_ns = start_ns};
 	double all = 0;
-	for (size_t i = 0; i < im->num_segments; i++) {
-		const struct airtime_segment *segment = &im->segments[i];
-		const double share = segment->is_source_pass ? useful : 1;
-		if (now < segment->start_ns)
-			now = segment->start_ns;
-		while (now < segment->end_ns) {
-			const bool hears = airtime_hears(g, shift_ns, now);
-			uint64_t until = airtime_next_change(g, shift_ns, now);
-			double here;
-			if (until > segment->end_ns)
-				until = segment->end_ns;
-			here = hears ? segment->symbols_per_ns * (double)(until - now) : 0;
-			if (here * share >= symbols) {
-				const double rest = share > 0 ? symbols / share : 0;
-				if (sent)
-					*sent = all + rest;
-				return now + (uint64_t)(rest / segment->symbols_per_ns);
-			}
-			symbols -= here * share;
-			all += here;
-			now = until;
+	while (airtime_next_piece(a, image, g, shift_ns, &piece)) {
+		const double share = piece.segment->is_source_pass ? useful : 1, here = piece.hears ? piece.symbols : 0;
+		if (here * share >= symbols) {
+			const double rest = share > 0 ? symbols / share : 0;
+			if (sent)
+				*sent = all + rest;
+			return piece.start_ns + (uint64_t)(rest / piece.segment->symbols_per_ns);
 		}
+		symbols -= here * share;
+		all += here;
 	}
 	if (sent)
 		*sent = all;

@@ -43,8 +43,19 @@ uint64_t airtime_next_hearing(const struct scenario_group *, uint64_t shift_ns, 
 
 /* Symbols of the image that were sent before. */
 double airtime_sent(const struct airtime *, size_t image, uint64_t now_ns);
-/* The first change after now of what decides whether a box of the group hears; SCENARIO_NEVER. */
-uint64_t airtime_next_change(const struct scenario_group *, uint64_t shift_ns, uint64_t now_ns);
+
+/* A time in which an image is sent evenly, and a box of the group hears all of it or nothing. */
+struct airtime_piece {
+	uint64_t start_ns, end_ns;
+	const struct airtime_segment *segment; /* that it is of */
+	size_t number;                         /* of the segment */
+	double symbols;                        /* sent meanwhile */
+	bool hears;
+};
+
+/* The next piece; at first {.end_ns = when the box begins}. False: there is none. */
+bool airtime_next_piece(
+	const struct airtime *, size_t image, const struct scenario_group *, uint64_t shift_ns, struct airtime_piece *);
 
 /* When a box that begins to listen at start_ns has been sent so many symbols that are of use to it. `useful` is the
  * share of the source pass that it lacks (1: all of it). *sent (may be NULL): symbols sent while it listened, of use or

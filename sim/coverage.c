@@ -123,38 +123,26 @@ static double coverage_when(const struct coverage *before, uint32_t headends, do
 uint64_t coverage_until(const struct airtime *a, size_t image, const struct scenario_group *g, uint64_t shift_ns,
 	uint64_t start_ns, double cycle_symbols, double loss, double symbols, double *sent)
 {
-	const struct airtime_image *im = &a->images[image];
 	const uint32_t headends = a->scenario->transmitter.headends;
 	const double cycles = symbols / cycle_symbols, whole = floor(cycles);
 	const double wanted = pow(loss, whole) * (1 - (cycles - whole) * (1 - loss)) + COVERAGE_MERGED;
 	double from = airtime_sent(a, image, start_ns) / cycle_symbols, heard = 0;
+	struct airtime_piece piece = {.end_ns = start_ns};
 	struct coverage c, before;
-	uint64_t now = start_ns;
 	coverage_init(&c, loss);
-	for (size_t i = 0; i < im->num_segments && isfinite(cycles); i++) {
-		const struct airtime_segment *segment = &im->segments[i];
-		if (now < segment->start_ns)
-			now = segment->start_ns;
-		while (now < segment->end_ns) {
-			const bool hears = airtime_hears(g, shift_ns, now);
-			uint64_t until = airtime_next_change(g, shift_ns, now);
-			double here;
-			if (until > segment->end_ns)
-				until = segment->end_ns;
-			here = segment->symbols_per_ns * (double)(until - now) / cycle_symbols;
-			if (hears) {
-				coverage_copy(&before, &c);
-				coverage_hear_all(&c, headends, from, here);
-				if (coverage_missing(&c) <= wanted) {
-					const double part = coverage_when(&before, headends, from, here, wanted);
-					*sent = (heard + here * part) * cycle_symbols;
-					return now + (uint64_t)((double)(until - now) * part);
-				}
-				heard += here;
+	while (isfinite(cycles) && airtime_next_piece(a, image, g, shift_ns, &piece)) {
+		const double here = piece.symbols / cycle_symbols;
+		if (piece.hears) {
+			coverage_copy(&before, &c);
+			coverage_hear_all(&c, headends, from, here);
+			if (coverage_missing(&c) <= wanted) {
+				const double part = coverage_when(&before, headends, from, here, wanted);
+				*sent = (heard + here * part) * cycle_symbols;
+				return piece.start_ns + (uint64_t)((double)(piece.end_ns - piece.start_ns) * part);
 			}
-			from += here;
-			now = until;
+			heard += here;
 		}
+		from += here;
 	}
 	*sent = heard * cycle_symbols;
 	return SCENARIO_NEVER;
