@@ -1,6 +1,7 @@
 #include "sim/download.h"
 
 #include "carousel-tx/occupancy.h"
+#include "carousel-tx/packet.h"
 #include "common/carousel_error.h"
 #include "policy-map/chunk_index.h"
 #include "sim/collector.h"
@@ -12,7 +13,6 @@
 #define DOWNLOAD_AFTER   (DOWNLOAD_EIGHTHS + 1)
 #define DOWNLOAD_PHASES  (DOWNLOAD_EIGHTHS + 2)
 #define DOWNLOAD_START   0.01 /* of a cycle: what counts as its beginning */
-#define DOWNLOAD_HEADERS 20u  /* LCT and FEC Payload ID: what is damaged there is lost */
 
 struct download_table {
 	bool is_made, is_played; /* collector, else table */
@@ -120,8 +120,9 @@ static int download_play(struct download *d, struct download_table *t, const str
 		object.begin = ((double)phase - 1) / DOWNLOAD_EIGHTHS;
 		object.spread = 1.0 / DOWNLOAD_EIGHTHS;
 	}
+	/* What is damaged in the headers of ALC is lost. */
 	result = collector_init(&t->collector, d->allocator, &object, &s->groups[group].channel,
-		s->transmitter.wish.symbol_size + (size_t)(is_damaged ? DOWNLOAD_HEADERS : PLAN_OVERHEAD),
+		s->transmitter.wish.symbol_size + (size_t)(is_damaged ? TX_DATA_HEADER_BYTES : PLAN_OVERHEAD),
 		s->seed + stream);
 	t->is_played = result == 0;
 	t->scale = o->cycle_symbols / ((double)n * o->num_blocks);
