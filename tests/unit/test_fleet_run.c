@@ -1,16 +1,15 @@
 /* The fleet model against packet-level runs of many boxes, far out in the tails: channels and schemes that no story
  * has.
  *
- * A quantile of n boxes is known no better than its order statistics: with 95 % confidence it lies between two of them.
- * The model, with 100 times as many boxes, must say something between the two, give or take 1.5 % and 2 s; somewhat
- * more where boxes hear in pieces, or what no checksum protects. */
+ * The model, with 100 times as many boxes, must say something within the 95 % confidence limits of the boxes' quantile
+ * (confidence.h), give or take 1.5 % and 2 s; somewhat more where boxes hear in pieces, or what no checksum protects.
+ */
 #include "tests/lib/test.h"
 
 #include "sim/fleet.h"
 #include "sim/run.h"
-#include "sim/statistics.h"
+#include "tests/lib/confidence.h"
 
-#include <math.h>
 #include <stdio.h>
 
 #define BOXES 120u
@@ -41,15 +40,6 @@ static struct scenario *scenario_of(const char *transmitter, const char *group)
 	return s;
 }
 
-/* The rank (from 1) that at most `share` of the samples have fewer below the quantile than. */
-static unsigned rank_of(double q, double share)
-{
-	unsigned rank = 0;
-	while (rank < BOXES && 1 - statistics_binomial_tail(BOXES, rank + 1, q) < share)
-		rank++;
-	return rank < 1 ? 1 : rank;
-}
-
 static double time_of(const struct report *r, double share)
 {
 	return (double)report_time_of(r, "g", 105, share) / 1e9;
@@ -69,8 +59,10 @@ static void agrees(const char *name, const char *transmitter, const char *group,
 	assert_true(report_share_at(run, "g", 105, UINT64_MAX) == 1);
 	for (unsigned i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) {
 		const double q = quantiles[i], model = time_of(fleet, q);
-		const double low = time_of(run, (rank_of(q, 0.025) - 0.5) / BOXES);
-		const double high = time_of(run, fmin(1, (rank_of(q, 0.975) + 0.5) / BOXES));
+		double low, high;
+		confidence_shares(BOXES, q, &low, &high);
+		low = time_of(run, low);
+		high = time_of(run, high);
 		printf("%s p%-4g run %6.1f s, 95 %%: %6.1f to %6.1f s; fleet %6.1f s (%+.1f %%)\n", name, 100 * q,
 			time_of(run, q), low, high, model, 100 * (model / time_of(run, q) - 1));
 		if (model < low * (1 - tolerance) - 2 || model > high * (1 + tolerance) + 2)

@@ -3,7 +3,7 @@
 
 #include "carousel-tx/plan.h"
 #include "sim/run.h"
-#include "sim/statistics.h"
+#include "tests/lib/confidence.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -84,15 +84,6 @@ static void test_percentiles_of_every_scheme(void **state)
 	}
 }
 
-/* The rank (from 1) of the boxes below which the quantile lies in fewer than `share` of all cases. */
-static unsigned rank_of(double q, double share)
-{
-	unsigned rank = 0;
-	while (rank < BOXES && 1 - statistics_binomial_tail(BOXES, rank + 1, q) < share)
-		rank++;
-	return rank < 1 ? 1 : rank;
-}
-
 /* Cyclic schemes in bursts, on channels that nothing was fitted to: the planned percentile lies where that of a hundred
  * boxes does with 95 % confidence, give or take 4 % and the two seconds that announcing and installing take. */
 static void test_cyclic_schemes_in_bursts(void **state)
@@ -121,9 +112,10 @@ static void test_cyclic_schemes_in_bursts(void **state)
 		r = played(cases[i].transmitter, group, &s);
 		for (unsigned k = 0; k < 3; k++) {
 			const double q = quantiles[k], plan = planned(cases[i].fec, cases[i].losses, 1, q);
-			const double low = (double)report_time_of(r, "g", 105, (rank_of(q, 0.025) - 0.5) / BOXES) / 1e9;
-			const double high =
-				(double)report_time_of(r, "g", 105, fmin(1, (rank_of(q, 0.975) + 0.5) / BOXES)) / 1e9;
+			double low, high;
+			confidence_shares(BOXES, q, &low, &high);
+			low = (double)report_time_of(r, "g", 105, low) / 1e9;
+			high = (double)report_time_of(r, "g", 105, high) / 1e9;
 			if (plan < low - 0.04 * low - 2 || plan > high + 0.04 * high + 2)
 				fail_msg("%s, %s: %g of the boxes after %g to %g s, planned %g s",
 					plan_fec_names[cases[i].fec], cases[i].losses, q, low, high, plan);
